@@ -1,0 +1,1 @@
+"""The words of Pointsman, declared once; imports nothing of ours but itself."""

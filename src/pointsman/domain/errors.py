@@ -1,0 +1,172 @@
+"""Every error we raise on purpose.
+
+PointsmanError
+├── UsageError                exit 2   400  the caller's words are off
+├── ConfigurationError        exit 3   500  a file does not say what it must
+├── CheckFailed               exit 4   500  a check said no: chain broken, gate failed
+├── ExtraMissing              exit 3   500  an optional part is not installed
+├── RequestError
+│   ├── InvalidRequest                 400  invalid_request_error
+│   ├── Unauthenticated                401  authentication_error
+│   ├── Forbidden                      403  permission_error
+│   ├── NotFound                       404  model, task or trace unknown
+│   ├── MethodNotAllowed               405
+│   ├── RequestTooLarge                413
+│   └── Overloaded                     503  with Retry-After
+├── UpstreamError             exit 5   502  no deployment could answer
+│   └── UpstreamTimeout       exit 5   504
+└── JournalUnavailable        exit 1   503  a fact could not be written: nothing is answered
+"""
+
+from typing import ClassVar
+
+
+class PointsmanError(Exception):
+    """What happened, why, and what to do next; `code` is stable, documented and tested."""
+
+    code: ClassVar[str] = "internal_error"
+    error_type: ClassVar[str] = "server_error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        next: str = "",
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next = next
+        self.param = param
+        self.retry_after_s = retry_after_s
+        self.reported_code = code or type(self).code
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(f"  why   {self.why}")
+        if self.next:
+            lines.append(f"  next  {self.next}")
+        return "\n".join(lines)
+
+    @property
+    def sentence(self) -> str:
+        """The error on one line, as a wire format carries it."""
+        return " ".join(part.rstrip(".") + "." for part in (self.what, self.why, self.next) if part)
+
+
+class UsageError(PointsmanError):
+    """The command or call was used wrongly."""
+
+    code = "usage"
+    error_type = "invalid_request_error"
+    http_status = 400
+    exit_code = 2
+
+
+class ConfigurationError(PointsmanError):
+    """A configuration does not say what it must; names file, line and the nearest match."""
+
+    code = "configuration"
+    exit_code = 3
+
+
+class CheckFailed(PointsmanError):
+    """A check said no."""
+
+    code = "check_failed"
+    exit_code = 4
+
+
+class ExtraMissing(PointsmanError):
+    """An optional part is not installed; names the extra."""
+
+    code = "extra_missing"
+    exit_code = 3
+
+
+class RequestError(PointsmanError):
+    """The client's request cannot be answered as it stands."""
+
+    error_type = "invalid_request_error"
+    http_status = 400
+
+
+class InvalidRequest(RequestError):
+    """The body is not what the surface takes."""
+
+    code = "invalid_request"
+
+
+class Unauthenticated(RequestError):
+    """No key, or one that is not known."""
+
+    code = "invalid_api_key"
+    error_type = "authentication_error"
+    http_status = 401
+
+
+class Forbidden(RequestError):
+    """The key may not do this, or the page that sent it may not."""
+
+    code = "forbidden"
+    error_type = "permission_error"
+    http_status = 403
+
+
+class NotFound(RequestError):
+    """No such model, task, trace or path."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+
+class RequestTooLarge(RequestError):
+    """The body is over the door's bound."""
+
+    code = "request_too_large"
+    http_status = 413
+
+
+class Overloaded(RequestError):
+    """Full: come back after `retry_after_s`."""
+
+    code = "overloaded"
+    error_type = "server_error"
+    http_status = 503
+
+
+class UpstreamError(PointsmanError):
+    """No deployment of the plan could answer."""
+
+    code = "upstream_unavailable"
+    error_type = "upstream_error"
+    http_status = 502
+    exit_code = 5
+
+
+class UpstreamTimeout(UpstreamError):
+    """Every deployment of the plan ran out of time."""
+
+    code = "upstream_timeout"
+    http_status = 504
+
+
+class JournalUnavailable(PointsmanError):
+    """A fact could not be written, so nothing may be answered."""
+
+    code = "journal_unavailable"
+    http_status = 503
