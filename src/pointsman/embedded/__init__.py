@@ -1,0 +1,1 @@
+"""Small real models that ship with Pointsman, and the generator of the cases they answer."""
