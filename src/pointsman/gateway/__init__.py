@@ -1,0 +1,1 @@
+"""The wire to clients: surfaces, authentication, errors in the shapes clients expect."""
