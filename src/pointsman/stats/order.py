@@ -1,0 +1,46 @@
+"""Quantiles of what was seen (latencies), with a distribution-free interval."""
+
+import math
+from collections.abc import Sequence
+
+from pointsman.stats.estimate import Estimate, check_level
+from pointsman.stats.quantiles import beta_cdf
+
+
+def quantile(values: Sequence[float], q: float, *, level: float = 0.95) -> Estimate:
+    """The q-quantile of independent values: one that was seen, and an interval of seen values.
+
+    Args: values in any order; q in (0, 1), 0.95 for p95.
+    Returns: the value of rank ceil(q n). low or high is None where even the least or greatest
+    value seen does not bound the quantile (p95 of 20 values has no upper limit).
+    Source: David and Nagaraja, Order Statistics (2003), section 7.1: binomial ranks.
+    """
+    check_level(level)
+    if not 0.0 < q < 1.0:
+        raise ValueError(f"q must lie in (0, 1), got {q}")
+    ordered, n = sorted(values), len(values)
+    if n == 0:
+        return Estimate(value=None, low=None, high=None, n=0, level=level)
+    tail = (1.0 - level) / 2.0
+    below = _largest_count(n, q, tail)  # P(fewer than `below` values lie under the quantile)
+    above = n + 1 - _largest_count(n, 1.0 - q, tail)
+    return Estimate(
+        value=ordered[max(math.ceil(q * n - 1e-9), 1) - 1],
+        low=ordered[below - 1] if below >= 1 else None,
+        high=ordered[above - 1] if above <= n else None,
+        n=n,
+        level=level,
+    )
+
+
+def _largest_count(n: int, q: float, tail: float) -> int:
+    """The largest k with P(Binomial(n, q) < k) <= tail; 0 when there is none."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high + 1) // 2
+        # P(Binomial(n, q) <= middle - 1) as an incomplete beta function
+        if beta_cdf(1.0 - q, n - middle + 1, middle) <= tail:
+            low = middle
+        else:
+            high = middle - 1
+    return low
