@@ -1,0 +1,1 @@
+"""How to speak to a deployment: protocol, engine dialects, the embedded engine."""
