@@ -466,15 +466,19 @@ class Connection(asyncio.Protocol):
             refusal, self._refusal = self._refusal, None
             self._refuse(refusal or Refusal(400, "bad_request", f"not HTTP/1.1: {error}"))
             return -1
-        if self._phase == _HEAD:
-            if self._raw > self.server.limits.max_header_bytes + 2 * _SLICE:
-                self._refuse(Refusal(431, "headers_too_large", "the request head is too large"))
-                return -1
-        elif self._phase == _BODY and self._chunked:
-            if self._raw > _FRAMING_BYTES + 8 * self._got:  # extensions and trailers say nothing
-                self._refuse(Refusal(400, "bad_request", "more framing than body"))
-                return -1
+        overrun = self._overrun() if self._phase in (_HEAD, _BODY) else None
+        if overrun is not None:
+            self._refuse(overrun)
+            return -1
         return len(piece)
+
+    def _overrun(self) -> Refusal | None:
+        """What llhttp would read on for ever: a head without end, extensions, trailers."""
+        if self._phase == _HEAD and self._raw > self.server.limits.max_header_bytes + 2 * _SLICE:
+            return Refusal(431, "headers_too_large", "the request head is too large")
+        if self._phase == _BODY and self._chunked and self._raw > _FRAMING_BYTES + 8 * self._got:
+            return Refusal(400, "bad_request", "more framing than body")
+        return None
 
     def _after_upgrade(self) -> None:
         """Upgrades are ignored. Parsing goes on behind the head, which llhttp took for the end.
