@@ -1,0 +1,207 @@
+"""The reader: named queries over sealed files and the unsealed tail; implements `Reports`."""
+
+import difflib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pointsman.domain.errors import JournalUnavailable, UsageError
+from pointsman.domain.records import BodyRef, Record
+from pointsman.journal import bodies
+from pointsman.journal.faults import Fault
+from pointsman.journal.frames import decode_record
+from pointsman.journal.layout import layout
+from pointsman.journal.manifest import Manifest
+from pointsman.journal.queries import QUERIES, NamedQuery
+from pointsman.journal.recovery import Position, SegmentReader
+from pointsman.journal.sealed import read_sealed
+from pointsman.journal.snapshot import take_snapshot
+from pointsman.journal.tables import (
+    connect,
+    parquet_files,
+    scratch_directory,
+    select_rows,
+    write_rows,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+_TRIES = 20  # seals published between looking at the manifest twice, before we give up
+
+
+class JournalReader:
+    """Implements the port `Reports`. May be used from any thread, one query at a time.
+
+    The unsealed tail stays in DuckDB's memory between queries; each query first reads what was
+    appended since the last. Nothing is locked: writers and a sealer go on meanwhile.
+    Args: threads and memory_mb bound DuckDB; over its memory it spills to a private directory.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], *, threads: int = 1, memory_mb: int = 512
+    ) -> None:
+        self._layout = layout(root)
+        self._threads = threads
+        self._memory_mb = memory_mb
+        self._turn = threading.Lock()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._generation = -1
+        self._known: dict[str, Position] = {}
+        self.faults: tuple[Fault, ...] = ()  # why segments of the last query stop early
+
+    def query(self, name: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a named query, each as a dict of its documented columns.
+
+        Every record appended before the call counts exactly once.
+        Raises: UsageError for an unknown query or parameter; CheckFailed and JournalUnavailable
+        when the journal cannot be read; duckdb.Error when the answer outgrows memory and disk.
+        """
+        query = QUERIES.get(name)
+        if query is None:
+            raise _unknown("query", name, QUERIES)
+        values = _bind(name, query, params or {})
+        with self._turn:
+            connection = self._refreshed()
+            cursor = connection.execute(query.sql, values)
+            columns = [column[0] for column in cursor.description]
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def body(self, ref: BodyRef) -> bytes | None:
+        """The body, or None where it was erased or never kept. Raises: CheckFailed."""
+        return bodies.read_body(self._layout, ref)
+
+    def erase_body(self, ref: BodyRef) -> bool:
+        """Overwrite a body for ever; False where there is none. Raises: CheckFailed, OSError."""
+        return bodies.erase_body(self._layout, ref)
+
+    def close(self) -> None:
+        """Let go of memory and scratch files. Safe to repeat; a later query starts afresh."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            if self._scratch is not None:
+                self._scratch.cleanup()
+                self._scratch = None
+
+    def __enter__(self) -> "JournalReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _refreshed(self) -> "duckdb.DuckDBPyConnection":
+        """The connection, with `records` as the journal stands now."""
+        connection = self._connection or self._connect()
+        for _ in range(_TRIES):
+            with take_snapshot(self._layout, self._known) as snapshot:
+                if snapshot.manifest.generation == self._generation:
+                    self._extend_tail(connection, snapshot.tail)
+                    return connection
+            self._change_sealed(connection, snapshot.manifest)
+        raise JournalUnavailable(
+            "The journal kept changing while it was read",
+            why=f"a seal was published during each of {_TRIES} tries",
+            next="run one sealer only, and less often",
+        )
+
+    def _connect(self) -> "duckdb.DuckDBPyConnection":
+        self._scratch = self._scratch or scratch_directory()
+        scratch = Path(self._scratch.name)
+        connection = connect(
+            readable=[self._layout.sealed],
+            scratch=scratch,
+            threads=self._threads,
+            memory_mb=self._memory_mb,
+        )
+        self._rows = scratch / "rows.ndjson"
+        self._rows.write_bytes(b"")
+        connection.execute(f"CREATE TABLE tail AS {select_rows(self._rows)} LIMIT 0")
+        self._known, self._generation = {}, -1
+        self._connection = connection
+        return connection
+
+    def _change_sealed(self, connection: "duckdb.DuckDBPyConnection", manifest: Manifest) -> None:
+        """Read from the files that are sealed now, and begin the tail anew.
+
+        Deleting rows would not give their memory back; what is left of the tail after a seal is
+        little more than the segments that writers hold.
+        """
+        self._known = {}
+        connection.execute("CREATE OR REPLACE TABLE tail AS FROM tail LIMIT 0")
+        view = "CREATE OR REPLACE VIEW records AS FROM tail"
+        if manifest.files:
+            files = parquet_files(self._layout.sealed / file.name for file in manifest.files)
+            view += f" UNION ALL BY NAME FROM {files}"
+        connection.execute(view)
+        self._generation = manifest.generation
+
+    def _extend_tail(
+        self, connection: "duckdb.DuckDBPyConnection", tail: tuple[SegmentReader, ...]
+    ) -> None:
+        known, added = dict(self._known), 0
+        faults: list[Fault] = []
+        with self._rows.open("wb", buffering=1 << 18) as out:
+            for reader in tail:
+                if reader.header is not None:
+                    added += write_rows(out, reader.header, reader)
+                    known[reader.name] = reader.position
+                stop = reader.stop
+                if stop is not None and not stop.good and stop.kind != "short":
+                    faults.append(Fault(file=reader.name, offset=stop.offset, reason=stop.kind))
+        if added:
+            connection.execute(f"INSERT INTO tail {select_rows(self._rows)}")
+        self._known = known  # only now: a failed insert is tried again by the next query
+        self.faults = tuple(faults)
+
+
+def iter_records(root: str | os.PathLike[str]) -> Iterator[Record]:
+    """Each record of the journal once, sealed files first; as it stood when iteration began.
+
+    Raises: CheckFailed when the manifest cannot be read; msgspec.ValidationError for a record of
+    a later version.
+    """
+    where = layout(root)
+    with take_snapshot(where) as snapshot:
+        for file in snapshot.manifest.files:
+            for row in read_sealed(where.sealed / file.name):
+                yield decode_record(row.payload)
+        for reader in snapshot.tail:
+            for frame in reader:
+                yield decode_record(frame.payload)
+
+
+def _bind(name: str, query: NamedQuery, params: Mapping[str, Any]) -> dict[str, Any]:
+    for given in params:
+        if given not in query.params:
+            raise _unknown(f"parameter of {name}", given, query.params)
+    values = {key: params.get(key) for key in query.params}
+    for key, default in query.params.items():
+        if values[key] is None:
+            values[key] = default
+        if values[key] is None and key in query.required:
+            raise UsageError(
+                f"The query {name} needs {key}", why=query.gives, next=f"give {key}", param=key
+            )
+    return values
+
+
+def _unknown(what: str, given: str, known: Mapping[str, Any]) -> UsageError:
+    near = difflib.get_close_matches(given, known, n=1)
+    return UsageError(
+        f"There is no {what} called {given!r}",
+        why=f"known are {', '.join(known)}",
+        next=f"did you mean {near[0]}?" if near else "",
+        param=given,
+    )
