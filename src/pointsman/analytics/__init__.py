@@ -1,0 +1,1 @@
+"""What came of the requests: acceptance, cost per accepted output, comparisons, as tables."""
