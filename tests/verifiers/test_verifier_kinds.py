@@ -105,6 +105,8 @@ def test_a_schema_judges_as_the_draft_says(schema: Any, content: str, expected: 
     [
         ("date-time", "2026-11-24T12:04:11.5+01:00", "2026-11-24 12:04"),
         ("time", "23:59:60Z", "24:00:00Z"),
+        ("date", "2024-02-29", "2100-02-29"),
+        ("date", "2000-02-29", "2026-13-01"),
         ("email", "a.b@example.org", "a..b@example.org"),
         ("hostname", "example.org", "-example.org"),
         ("ipv4", "10.0.0.1", "10.0.0.256"),
