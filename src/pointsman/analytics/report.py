@@ -63,6 +63,7 @@ def build_report(
     now_us: int,
     group: Group = "route",
     tenant: str | None = None,
+    task: str | None = None,
     level: float = 0.95,
 ) -> Report:
     """The report of the requests admitted in [since_us, until_us), of one tenant or of all.
@@ -72,7 +73,7 @@ def build_report(
     Raises: ConfigurationError where a task's acceptance rule cannot be read.
     """
     span = {"since_us": since_us, "until_us": until_us, "tenant": tenant}
-    found = _judged(reports, tasks, span, now_us)
+    found = _judged(reports, tasks, span, now_us, task=task)
     by_task: dict[str, list[JudgedRequest]] = {}
     for request in found:
         by_task.setdefault(request.task or "", []).append(request)
@@ -114,9 +115,14 @@ def _task(
 
 
 def _judged(
-    reports: Reports, tasks: Mapping[str, Task], span: Mapping[str, Any], now_us: int
+    reports: Reports,
+    tasks: Mapping[str, Task],
+    span: Mapping[str, Any],
+    now_us: int,
+    *,
+    task: str | None,
 ) -> list[JudgedRequest]:
-    rows = reports.query("requests", span)
+    rows = reports.query("requests", {**span, "task": task})
     later_us = max(span["until_us"], now_us + 1)  # the end of a range is not in it
     outcomes: dict[str, list[OutcomeRow]] = {}
     for row in reports.query("outcomes", {**span, "until_us": later_us}):

@@ -38,6 +38,7 @@ class PointsmanError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after_s: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -46,6 +47,7 @@ class PointsmanError(Exception):
         self.param = param
         self.retry_after_s = retry_after_s
         self.reported_code = code or type(self).code
+        self.status = status or type(self).http_status
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -139,6 +141,14 @@ class RequestTooLarge(RequestError):
 
     code = "request_too_large"
     http_status = 413
+
+
+class RateLimited(RequestError):
+    """The deployments' own limit: come back after `retry_after_s`."""
+
+    code = "rate_limit_exceeded"
+    error_type = "rate_limit_error"
+    http_status = 429
 
 
 class Overloaded(RequestError):

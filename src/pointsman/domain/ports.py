@@ -5,26 +5,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from pointsman.domain.messages import Reply
+from pointsman.domain.messages import ChatRequest, Reply
 from pointsman.domain.money import Usage
 from pointsman.domain.portfolio import Deployment
 from pointsman.domain.records import BodyRef, Failure, Record
 
 
-class AttemptFailed(Exception):
-    """An attempt gave no answer; carries what the record will say."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.kind, failure.detail)
-        self.failure = failure
-
-
 class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to one deployment, ready to send."""
+    """One request to one deployment; the backend writes it in the deployment's dialect."""
 
     deployment: Deployment
-    body: bytes
+    request: ChatRequest  # with the prompt version already rendered into it
     deadline_s: float  # what is left of the request's time; the attempt's own limits apply too
+    logprobs: bool = False  # a gate needs them: asked for, read, and stripped from the answer
+    thinking: str | None = None  # the task's wish, where the client has none
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,21 +32,29 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     first_token_ms: int
 
 
+class AttemptFailed(Exception):
+    """An attempt gave no answer; carries what the record will say and what was paid for."""
+
+    def __init__(self, failure: Failure, said: Completion | None = None) -> None:
+        super().__init__(failure.kind, failure.detail)
+        self.failure = failure
+        self.said = said
+
+
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """One event of a stream: the JSON after `data: `, and whether it carries content."""
 
-    data: bytes
+    data: bytes  # ready for the client: what we asked for on our own account is stripped
     content: bool  # something a client would show, call or read; not a role or usage frame
-    usage_only: bool = False  # `choices` is empty: the frame that `include_usage` asks for
 
 
 class AnswerStream(Protocol):
-    """A stream of one attempt. Iterating raises AttemptFailed; `completion` is ready at its end."""
+    """A stream of one attempt, in batches as they came. Iterating raises AttemptFailed."""
 
-    def __aiter__(self) -> AsyncIterator[Chunk]: ...
+    def __aiter__(self) -> AsyncIterator[list[Chunk]]: ...
 
     def completion(self) -> Completion:
-        """What the whole stream said so far (an answer's worth only once it ended)."""
+        """What the stream has said so far; a whole answer once it has ended. `body` is empty."""
         ...
 
     def abort(self) -> None:
@@ -65,7 +67,7 @@ class Backend(Protocol):
 
     async def complete(self, call: UpstreamCall) -> Completion: ...
 
-    async def stream(self, call: UpstreamCall) -> AnswerStream: ...
+    def stream(self, call: UpstreamCall) -> AnswerStream: ...
 
 
 class Journal(Protocol):

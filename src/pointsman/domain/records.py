@@ -15,12 +15,12 @@ from pointsman.domain.verdict import GateResult
 
 Capture = Literal["bodies", "redacted", "digests"]
 FailureKind = Literal[
-    "refused",  # connection refused, reset before an answer, name not found
+    "refused",  # nobody listens there: connection refused, name not found
     "connect_timeout",
     "first_token_timeout",
     "between_tokens_timeout",
     "total_timeout",
-    "cut",  # the answer ended before its end
+    "cut",  # the connection ended before the answer did, or before it began
     "malformed",  # bytes that are not the protocol
     "rate_limited",  # 429
     "server_error",  # 5xx
@@ -87,6 +87,7 @@ class Admission(
     decision: Decision
     features: Features
     capture: Capture = "bodies"
+    retention_days: int = 30  # of the bodies
     request: BodyRef
     session: str | None = None
 

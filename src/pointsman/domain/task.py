@@ -134,3 +134,5 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...] = ()
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
+    # where secrets came from, `("keys.app1.key", "${APP1_KEY}")`: so that they can be shown
+    secret_sources: tuple[tuple[str, str], ...] = ()

@@ -121,6 +121,37 @@ SELECT f.trace, a.tenant, f.at_us FROM found f
 JOIN records a ON a.kind = 'admission' AND a.trace = f.trace LIMIT 1
 """
 
+_FIND = """
+WITH named AS (SELECT unnest($references::VARCHAR[]) AS reference),
+ends AS (
+  SELECT trace, at_us, unnest(response_ids) AS response_id FROM records
+  WHERE kind = 'end' AND len(list_intersect(response_ids, $references::VARCHAR[])) > 0
+),
+found AS (
+  SELECT reference, reference AS trace FROM named WHERE starts_with(reference, 'tr_')
+  UNION ALL
+  SELECT n.reference, arg_max(e.trace, e.at_us) FROM named n
+  JOIN ends e ON e.response_id = n.reference GROUP BY n.reference
+)
+SELECT f.reference, f.trace, a.tenant, a.at_us FROM found f
+JOIN records a ON a.kind = 'admission' AND a.trace = f.trace
+QUALIFY row_number() OVER (PARTITION BY f.reference ORDER BY a.at_us DESC) = 1
+"""
+
+_EXPIRED = """
+WITH kept AS (
+  SELECT trace, at_us, payload->'$.request' AS request,
+    at_us + coalesce((payload->>'$.retention_days')::BIGINT, 30) * 86400000000 AS expires_us
+  FROM records WHERE kind = 'admission'
+)
+SELECT k.trace, k.expires_us, k.request::VARCHAR AS request,
+  (e.payload->'$.response')::VARCHAR AS response
+FROM kept k LEFT JOIN records e ON e.kind = 'end' AND e.trace = k.trace
+WHERE k.expires_us <= $now_us AND (json_exists(k.request, '$.pack')
+  OR json_exists(e.payload, '$.response.pack'))
+ORDER BY k.expires_us LIMIT $limit
+"""
+
 _CONFIGS = """
 SELECT at_us, digest, version, text FROM records
 WHERE kind = 'config' AND at_us >= $since_us AND at_us < $until_us
@@ -244,6 +275,30 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "trace": "its id",
                 "tenant": "whose data it is",
                 "at_us": "when it ended",
+            },
+        ),
+        "find": NamedQuery(
+            gives="the requests that trace ids or engines' response ids name, one row each",
+            sql=_FIND,
+            params={"references": ()},
+            required=frozenset({"references"}),
+            columns={
+                "reference": "as it was asked for",
+                "trace": "the id of the request",
+                "tenant": "whose data it is",
+                "at_us": "when it was admitted",
+            },
+        ),
+        "expired": NamedQuery(
+            gives="requests with kept bodies whose retention is over, longest over first",
+            sql=_EXPIRED,
+            params={"now_us": 0, "limit": NO_LIMIT},
+            required=frozenset({"now_us"}),
+            columns={
+                "trace": "its id",
+                "expires_us": "when the retention ended",
+                "request": "reference of the request's body as JSON text",
+                "response": "reference of the answer's body as JSON text, or null",
             },
         ),
         "configs": NamedQuery(

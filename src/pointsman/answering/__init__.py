@@ -1,0 +1,1 @@
+"""One request: the machine that decides what happens next, and the shell that does it."""

@@ -1,0 +1,154 @@
+"""What happens next in one request. No clock, no socket, no store: events in, effects out.
+
+begin ─▶ Call ─▶ Answered ─▶ gate accepts / no gate ─▶ Deliver
+           ▲         └─ gate says escalate ─▶ Call next step, or Deliver the best so far
+           ├── Failed, nothing shown ─▶ Call next step or fallback, Deliver the best, or Refuse
+           └── Failed, text was shown ─▶ Break (the client is told; nothing is pretended)
+"""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from pointsman.domain.plan import Plan, Step
+from pointsman.domain.records import Attempt, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The first byte of the running attempt's answer is about to reach the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The running attempt ended with an answer, judged where its step has a gate."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The running attempt ended without a (whole) answer."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The client went away; the running attempt, if any, was aborted and is given."""
+
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Try this step. `hold`: show nothing of it until its gate has decided."""
+
+    index: int
+    step: Step
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Give the client this attempt's answer (what is not shown of it yet)."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No step gave anything: tell the client why."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The answer was cut after its first byte: say so in the stream, end it without [DONE]."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nobody listens: write the end and do nothing more."""
+
+
+Event = Shown | Answered | Failed | Vanished
+Effect = Call | Deliver | Refuse | Break | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where one request stands; immutable, so that it can be replayed."""
+
+    plan: Plan
+    index: int = -1  # the running step
+    attempts: tuple[Attempt, ...] = ()
+    best: int | None = None  # the latest whole answer that its gate did not accept
+    shown: bool = False
+    ended: bool = False
+
+
+def begin(plan: Plan) -> tuple[Progress, Effect]:
+    """The start of a request: the call of its first step."""
+    return _call(Progress(plan), 0)
+
+
+def advance(now: Progress, event: Event) -> tuple[Progress, Effect | None]:
+    """The next state and what to do; None means carry on with the running attempt.
+
+    Laws: every run ends exactly once with Deliver, Refuse, Break or Stop; attempts never
+    outnumber steps; after Shown no other step is called.
+    """
+    assert not now.ended, "an ended request got another event"
+    match event:
+        case Shown():
+            return replace(now, shown=True), None
+        case Answered(attempt):
+            after = replace(now, attempts=(*now.attempts, attempt))
+            last = len(after.attempts) - 1
+            if now.shown or attempt.gate is None or attempt.gate.verdict == "accept":
+                return replace(after, ended=True), Deliver(last)
+            return _escalate(replace(after, best=last))
+        case Failed(attempt):
+            after = replace(now, attempts=(*now.attempts, attempt))
+            assert attempt.failure is not None, "a failed attempt names its failure"
+            if now.shown:
+                return replace(after, ended=True), Break(attempt.failure)
+            return _after_failure(after)
+        case Vanished(attempt):
+            attempts = now.attempts if attempt is None else (*now.attempts, attempt)
+            return replace(now, attempts=attempts, ended=True), Stop()
+        case _:
+            assert_never(event)
+
+
+def _call(now: Progress, index: int) -> tuple[Progress, Effect]:
+    step = now.plan.steps[index]
+    return replace(now, index=index), Call(index, step, step.gate is not None)
+
+
+def _escalate(now: Progress) -> tuple[Progress, Effect]:
+    """On to the next ordinary step; fallbacks are for failures, so else the best stands."""
+    following = now.index + 1
+    if following < len(now.plan.steps) and now.plan.steps[following].role == "step":
+        return _call(now, following)
+    assert now.best is not None, "an escalation leaves an answer behind"
+    return replace(now, ended=True), Deliver(now.best)
+
+
+def _after_failure(now: Progress) -> tuple[Progress, Effect]:
+    if now.index + 1 < len(now.plan.steps):
+        return _call(now, now.index + 1)
+    if now.best is not None:
+        return replace(now, ended=True), Deliver(now.best)
+    return replace(now, ended=True), Refuse(_telling(now.attempts))
+
+
+def _telling(attempts: tuple[Attempt, ...]) -> Failure:
+    """The failure that tells the client most: its own fault if every step said so, else the last
+    that was not."""
+    failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
+    ours = [failure for failure in failures if failure.kind != "client_error"]
+    return ours[-1] if ours else failures[0]

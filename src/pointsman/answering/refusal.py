@@ -1,0 +1,51 @@
+"""From failures of deployments to the error a client reads: pure, and free of internal detail."""
+
+from collections.abc import Sequence
+
+from pointsman.domain.errors import (
+    InvalidRequest,
+    Overloaded,
+    PointsmanError,
+    RateLimited,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from pointsman.domain.records import Attempt, Failure
+
+_TIMEOUTS = frozenset(
+    {"connect_timeout", "first_token_timeout", "between_tokens_timeout", "total_timeout"}
+)
+
+
+def refusal(
+    route: str, failure: Failure, attempts: Sequence[Attempt], trace: str
+) -> PointsmanError:
+    """The error for a request that no deployment answered.
+
+    A fault of the request itself is told in the engine's own words and status. Everything else
+    names deployments and kinds of failure only: addresses and engine texts stay in the trace.
+    """
+    what = f"no deployment of {route!r} could answer"
+    why = "; ".join(f"{a.deployment}: {a.failure.kind}" for a in attempts if a.failure)
+    next_step = f"pointsman trace show {trace}"
+    if failure.kind == "client_error":
+        text = failure.detail or "the engine refused the request"
+        return InvalidRequest(text, status=failure.status)
+    if failure.kind == "rate_limited":
+        wait = failure.retry_after_s if failure.retry_after_s is not None else 1.0
+        return RateLimited(what, why=why, next=next_step, retry_after_s=wait)
+    if failure.kind == "busy":
+        return Overloaded(what, why=why, next=next_step, retry_after_s=1.0)
+    if failure.kind in _TIMEOUTS:
+        return UpstreamTimeout(what, why=why, next=next_step)
+    return UpstreamError(what, why=why, next=next_step)
+
+
+def breakage(deployment: str, failure: Failure, trace: str) -> PointsmanError:
+    """The error for a stream that broke after its first byte."""
+    kind = UpstreamTimeout if failure.kind in _TIMEOUTS else UpstreamError
+    return kind(
+        f"the answer of {deployment!r} broke off: {failure.kind}",
+        next=f"pointsman trace show {trace}",
+        code="stream_interrupted",
+    )

@@ -1,0 +1,13 @@
+"""Where a deployment listens now, and with which key."""
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A base URL and its key; those of an embedded engine change with every start."""
+
+    base_url: str
+    api_key: str | None = None
+
+    def __repr__(self) -> str:  # the key must not reach a log through an f-string
+        return f"Address({self.base_url!r})"

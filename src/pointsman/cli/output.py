@@ -1,0 +1,132 @@
+"""How commands speak: data to stdout, everything else to stderr; tables, JSON, progress."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from pointsman.domain.errors import ConfigurationError, PointsmanError, UsageError
+
+if TYPE_CHECKING:
+    from pointsman.client import Workspace
+    from pointsman.domain.task import Configuration
+
+DEFAULT_CONFIG = "pointsman.yaml"
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "config_path",
+    envvar="POINTSMAN_CONFIG",
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration file (or POINTSMAN_CONFIG).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def load_config(path: Path) -> "Configuration":
+    """The configuration, or an error that says how to get one. Raises: ConfigurationError."""
+    from pointsman.config import load
+
+    if not path.exists():
+        raise ConfigurationError(
+            f"there is no {path}",
+            why="a configuration names the deployments to ask",
+            next="`pointsman demo` needs none; four lines make one: see `pointsman check --help`",
+        )
+    return load(path, env=os.environ)
+
+
+def open_workspace(path: Path) -> "Workspace":
+    """The journal that a configuration names."""
+    from pointsman.client import Workspace
+
+    return Workspace(load_config(path))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_lines(rows: Sequence[Mapping[str, Any]]) -> None:
+    """JSON lines on stdout."""
+    for row in rows:
+        click.echo(msgspec.json.encode(row).decode())
+
+
+def width() -> int:
+    """Columns to write for; 100 where nobody looks."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def note(text: str) -> None:
+    """A remark for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def report_error(error: PointsmanError) -> None:
+    """What, why and what next, on stderr."""
+    click.echo(f"error: {error}", err=True)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; the last one is not padded."""
+    cells = [list(map(str, headings)), *[list(map(str, row)) for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
+    lines = [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return "\n".join(lines)
+
+
+def since_us(hours: float | None) -> int:
+    """The start of a window of so many hours before now; None: the beginning."""
+    if hours is None:
+        return 0
+    if hours < 0:
+        raise UsageError("--hours counts backwards from now and cannot be negative")
+    return int((time.time() - hours * 3600) * 1e6)
+
+
+class Progress:
+    """Done, total, rate and time left on a terminal; one line at the end elsewhere."""
+
+    def __init__(self, total: int, what: str) -> None:
+        self._total = total
+        self._what = what
+        self._started = time.monotonic()
+        self._shown = 0.0
+        self._live = sys.stderr.isatty()
+
+    def update(self, done: int, remark: str = "") -> None:
+        """Show how far it is; at most ten times a second."""
+        now = time.monotonic()
+        if not self._live or (now - self._shown < 0.1 and done < self._total):
+            return
+        self._shown = now
+        rate = done / max(1e-9, now - self._started)
+        left = (self._total - done) / rate if rate else 0.0
+        size = 24
+        bar = "█" * round(size * done / max(1, self._total))
+        line = (
+            f"\r{self._what} {bar:░<{size}} {done}/{self._total} · {rate:.0f}/s · {left:.0f} s left"
+        )
+        click.echo(f"{line} {remark}\033[K", err=True, nl=False)
+
+    def close(self, remark: str = "") -> None:
+        """The last word."""
+        took = time.monotonic() - self._started
+        start = "\r\033[K" if self._live else ""
+        click.echo(
+            f"{start}{self._what}: {self._total} in {took:.1f} s {remark}".rstrip(), err=True
+        )

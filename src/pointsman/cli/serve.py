@@ -1,0 +1,40 @@
+"""`pointsman serve`: the gateway in the foreground."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from pointsman.cli.output import config_option, load_config, note
+
+
+@click.command(
+    epilog="\b\nExamples:\n  pointsman serve\n  pointsman serve -c portfolio.yaml --port 4200",
+)
+@config_option
+@click.option("--host", help="Listen here instead of server.host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of server.port.")
+@click.option("--log-level", default="warning", show_default=True,
+              type=click.Choice(["debug", "info", "warning", "error"]))  # fmt: skip
+def command(config_path: Path, host: str | None, port: int | None, log_level: str) -> None:
+    """Serve the OpenAI-compatible endpoint until SIGTERM or Ctrl-C."""
+    from pointsman.gateway.serving import run
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    config = load_config(config_path)
+    changes = {"host": host, "port": port}
+    server = msgspec.structs.replace(
+        config.server, **{name: value for name, value in changes.items() if value is not None}
+    )
+    config = msgspec.structs.replace(config, server=server)
+
+    def ready(addresses: Sequence[tuple[str, int]]) -> None:
+        for address in addresses:
+            name = f"[{address[0]}]" if ":" in address[0] else address[0]
+            note(f"serving on http://{name}:{address[1]}/v1 · configuration {config.digest}")
+        note(f"asks: {', '.join(['auto', *config.aliases, *(f'task:{t}' for t in config.tasks)])}")
+        note(f"journal: {config.journal.path} · stop with Ctrl-C")
+
+    run(config, ready=ready)

@@ -1,0 +1,153 @@
+"""`pointsman trace`: what happened in one request."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pointsman.cli.output import (
+    config_option,
+    json_option,
+    note,
+    open_workspace,
+    print_json,
+    print_lines,
+    since_us,
+    table,
+)
+from pointsman.domain.money import usd
+
+_EXAMPLES = """\b
+Examples:
+  pointsman trace list --limit 5
+  pointsman trace show tr_01J...
+"""
+
+
+@click.group(help="What happened in one request.\n\n" + _EXAMPLES)
+def command() -> None:
+    """The noun."""
+
+
+@command.command("list")
+@config_option
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--task", help="Only this task.")
+@click.option("--hours", type=float, help="Only the last so many hours.")
+@click.option("--escalated", is_flag=True, help="Only requests with more than one attempt.")
+@json_option
+def list_traces(
+    config_path: Path, limit: int, task: str | None, hours: float | None, escalated: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """The latest requests, newest first."""
+    workspace = open_workspace(config_path)
+    rows = workspace.traces(
+        limit=limit if not escalated else 100_000, task=task, since_us=since_us(hours)
+    )
+    if escalated:
+        rows = [row for row in rows if (row["attempt_count"] or 0) > 1][:limit]
+    if as_json:
+        print_lines(rows)
+        return
+    if not rows:
+        note("no requests yet; `pointsman serve` takes them, `pointsman ask` sends one")
+        return
+    headings = ["trace", "at (UTC)", "asked", "answered by", "tries", "status", "ms", "cost"]
+    click.echo(table(headings, [_row(row) for row in rows]))
+
+
+@command.command("show")
+@config_option
+@click.argument("reference")
+@click.option("--body/--no-body", default=True, help="Show what was asked and answered.")
+@json_option
+def show_trace(config_path: Path, reference: str, body: bool, as_json: bool) -> None:
+    """One request: the decision, every attempt with its gate, the outcomes.
+
+    REFERENCE is a trace id or the answer's own id.
+    """
+    found = open_workspace(config_path).trace(reference)
+    if not body:
+        found = {k: v for k, v in found.items() if not k.endswith("_body")}
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n".join(_story(found)))
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    cost = row["cost_usd_picos"]
+    return [
+        row["trace"], _time(row["at_us"]), row["asked"], row["deployment"] or "-",
+        str(row["attempt_count"] or 0), row["status"] or "running",
+        "-" if row["total_ms"] is None else str(row["total_ms"]),
+        "-" if cost is None else f"${usd(cost):.3g}",
+    ]  # fmt: skip
+
+
+def _story(found: dict[str, Any]) -> list[str]:
+    admission, end = found["admission"], found["end"]
+    decision = admission["decision"]
+    steps = " → ".join(
+        step["deployment"] + (" (fallback)" if step.get("role") == "fallback" else "")
+        for step in decision["plan"]["steps"]
+    )
+    lines = [
+        f"{found['trace']} · {_time(admission['at_us'])} UTC",
+        f"  asked     {admission['asked']}" + (" · streamed" if admission.get("stream") else "")
+        + f" · by {admission['principal']} of {admission['tenant']}",
+        f"  task      {admission.get('task') or '-'} · prompt {admission.get('prompt') or '-'}"
+        f" · configuration {admission.get('config')}",
+        f"  route     {decision['route']}: {decision['reason']}",
+        f"  plan      {steps}" + (" · held" if decision["plan"].get("held") else ""),
+    ]  # fmt: skip
+    for number, attempt in enumerate((end or {}).get("attempts", ()), 1):
+        lines += _attempt(number, attempt)
+    lines.append(_ending(end))
+    for outcome in found["outcomes"]:
+        value = json.dumps(outcome.get("value"))
+        lines.append(
+            f"  outcome   {outcome['outcome']} {value} from {outcome.get('source', 'api')}"
+        )
+    for name in ("request", "response"):
+        text = found.get(f"{name}_body")
+        if text is not None:
+            lines += [f"  {name}", *(f"    {line}" for line in text.splitlines()[:40])]
+    return lines
+
+
+def _attempt(number: int, attempt: dict[str, Any]) -> list[str]:
+    failure, gate = attempt.get("failure"), attempt.get("gate")
+    usage = attempt.get("usage") or {}
+    tokens = f"{usage.get('prompt_tokens', 0)}+{usage.get('completion_tokens', 0)} tokens"
+    lines = [
+        f"  try {number}     {attempt['deployment']} · {attempt.get('total_ms', 0)} ms · {tokens}"
+        f" · ${usd(attempt.get('cost_usd_picos', 0)):.3g}"
+    ]
+    if failure:
+        lines.append(f"            failed: {failure['kind']} {failure.get('detail', '')}".rstrip())
+    if gate:
+        low = gate.get("logprob_min")
+        said = "" if low is None else f" · lowest logprob {low:.3f}"
+        lines.append(f"            gate: {gate['verdict']}, {gate['reason']}{said}")
+    return lines
+
+
+def _ending(end: dict[str, Any] | None) -> str:
+    if end is None:
+        return "  end       still running, or the process died: no end was recorded"
+    held = f" · held {end['held_ms']} ms" if end.get("held_ms") is not None else ""
+    first = end.get("first_byte_ms")
+    return (
+        f"  end       {end['status']} ({end['http_status']}) after {end.get('total_ms', 0)} ms"
+        + ("" if first is None else f" · first byte {first} ms")
+        + held
+        + f" · overhead {end.get('overhead_us', 0)} µs · ${usd(end.get('cost_usd_picos', 0)):.3g}"
+    )
+
+
+def _time(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,279 @@
+"""The nouns of the command line for programs: a running gateway, and the journal beside it."""
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pointsman.domain.errors import NotFound, PointsmanError, UpstreamError, UsageError
+
+if TYPE_CHECKING:
+    from pointsman.analytics.report import Report
+    from pointsman.domain.records import BodyRef
+    from pointsman.domain.task import Configuration
+    from pointsman.journal import SealReport, VerifyReport
+
+DEFAULT_URL = "http://127.0.0.1:4100/v1"
+
+
+class Client:
+    """A running gateway over HTTP, with nothing but the standard library.
+
+    For answers most programs use an OpenAI client; this one adds what those do not have.
+    """
+
+    def __init__(
+        self, base_url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 600.0
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"{base_url!r} is not an http(s) URL", next=f"try {DEFAULT_URL}")
+        self._parts = parts
+        self._path = parts.path.rstrip("/")
+        self._api_key = api_key
+        self._timeout_s = timeout_s
+
+    def ask(
+        self, text: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **fields: Any
+    ) -> dict[str, Any]:
+        """One answer, as the gateway gave it; its trace id is under `x_trace`.
+
+        Args: text is the user's message, or a list of messages; fields go into the request.
+        Raises: PointsmanError with the gateway's own words; UpstreamError if it is not there.
+        """
+        messages = [{"role": "user", "content": text}] if isinstance(text, str) else list(text)
+        body = {"model": model, "messages": messages, **fields}
+        headers, answer = self._call("POST", "/chat/completions", body)
+        return {**answer, "x_trace": headers.get("x-pointsman-trace"),
+                "x_deployment": headers.get("x-pointsman-deployment")}  # fmt: skip
+
+    def stream(
+        self, text: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **fields: Any
+    ) -> Iterator[dict[str, Any]]:
+        """The chunks of one streamed answer. Raises: PointsmanError where it breaks off."""
+        messages = [{"role": "user", "content": text}] if isinstance(text, str) else list(text)
+        body = {"model": model, "messages": messages, "stream": True, **fields}
+        connection, response = self._open("POST", "/chat/completions", body)
+        try:
+            ended = False
+            for line in response:
+                if not line.startswith(b"data: "):
+                    continue
+                data = line[6:].strip()
+                if data == b"[DONE]":
+                    ended = True
+                    break
+                chunk = json.loads(data)
+                if "error" in chunk:
+                    raise UpstreamError(str(chunk["error"].get("message", chunk["error"])))
+                yield chunk
+            if not ended:
+                raise UpstreamError("the stream ended before its answer did")
+        except (OSError, http.client.HTTPException) as error:
+            raise UpstreamError("the stream broke off", why=str(error)) from error
+        finally:
+            connection.close()
+
+    def add_feedback(
+        self, reference: str, kind: str, *, value: Any = None, key: str | None = None
+    ) -> dict[str, Any]:
+        """Record an outcome of a trace, named by its id or by the answer's own `id`."""
+        name = "trace" if reference.startswith("tr_") else "id"
+        body = {name: reference, "kind": kind, "value": value, "key": key}
+        return self._call("POST", "/feedback", {k: v for k, v in body.items() if v is not None})[1]
+
+    def models(self) -> list[str]:
+        """Every name that this key may ask for."""
+        return [item["id"] for item in self._call("GET", "/models", None)[1]["data"]]
+
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        connection, response = self._open(method, path, body)
+        try:
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            answer: dict[str, Any] = json.loads(response.read())
+            return headers, answer
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise UpstreamError("the gateway's answer could not be read", why=str(error)) from error
+        finally:
+            connection.close()
+
+    def _open(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        parts = self._parts
+        host, port = parts.hostname or "", parts.port
+        connection = (
+            http.client.HTTPSConnection(
+                host, port, timeout=self._timeout_s, context=ssl.create_default_context()
+            )
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+        )
+        headers = {"Content-Type": "application/json"}
+        if self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        payload = None if body is None else json.dumps(body).encode()
+        try:
+            connection.request(method, self._path + path, payload, headers)
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise UpstreamError(
+                f"no gateway answers at {parts.scheme}://{parts.netloc}",
+                why=str(error),
+                next="start one with `pointsman serve`",
+            ) from error
+        if response.status >= 400:
+            try:
+                said = json.loads(response.read()).get("error", {})
+            except (ValueError, OSError, AttributeError):
+                said = {}
+            connection.close()
+            raise _error(response.status, said)
+        return connection, response
+
+
+def _error(status: int, said: Mapping[str, Any]) -> PointsmanError:
+    text = str(said.get("message") or f"the gateway answered {status}")
+    code = said.get("code")
+    kind = UpstreamError if status >= 500 else NotFound if status == 404 else UsageError
+    return kind(text, code=str(code) if code else None, status=status)
+
+
+class Workspace:
+    """The journal of one configuration: traces, reports, outcomes, its seals. No server needed."""
+
+    def __init__(self, config: "Configuration") -> None:
+        from pointsman.app import SystemClock
+        from pointsman.journal import JournalReader
+
+        self.config = config
+        self._clock = SystemClock()
+        self._root = Path(config.journal.path)
+        self._reports = JournalReader(config.journal.path)
+
+    @classmethod
+    def open(cls, path: str | Path = "pointsman.yaml") -> "Workspace":
+        """Raises: ConfigurationError when the file does not say what it must."""
+        import os
+
+        from pointsman.config import load
+
+        return cls(load(Path(path), env=os.environ))
+
+    def traces(
+        self, *, limit: int = 20, task: str | None = None, since_us: int = 0
+    ) -> list[dict[str, Any]]:
+        """The latest requests, newest first: the columns of the `requests` query."""
+        params = {"limit": limit, "task": task, "since_us": since_us}
+        return list(self._reports.query("requests", params))
+
+    def attempts(self, *, since_us: int = 0, task: str | None = None) -> list[dict[str, Any]]:
+        """Every attempt of the requests that ended: the columns of the `attempts` query."""
+        return list(self._reports.query("attempts", {"since_us": since_us, "task": task}))
+
+    def trace(self, reference: str) -> dict[str, Any]:
+        """Everything about one trace, named by its id or by the answer's own id.
+
+        Returns: `admission`, `end` and `outcomes` as recorded, and the bodies where kept.
+        Raises: NotFound.
+        """
+        found = self._reports.query("find", {"references": [reference]})
+        trace = str(found[0]["trace"]) if found else reference
+        rows = self._reports.query("trace", {"trace": trace})
+        parts: dict[str, Any] = {"trace": trace, "admission": None, "end": None, "outcomes": []}
+        for row in rows:
+            payload = json.loads(row["payload"])
+            if row["kind"] == "outcome":
+                parts["outcomes"].append(payload)
+            else:
+                parts[row["kind"]] = payload
+        if parts["admission"] is None:
+            raise NotFound(f"no trace {reference!r}", next="pointsman trace list")
+        parts["request_body"] = self._body(parts["admission"].get("request"))
+        parts["response_body"] = self._body((parts["end"] or {}).get("response"))
+        return parts
+
+    def report(
+        self, *, since_us: int = 0, until_us: int | None = None, task: str | None = None
+    ) -> "Report":
+        """Accepted rate, cost per accepted output and latency, by task and by route."""
+        from pointsman.analytics.report import build_report
+
+        now_us = self._clock.now_us()
+        tasks = self.config.tasks
+        if task is not None and task not in tasks:
+            raise UsageError(f"no task {task!r}", next=f"tasks: {', '.join(tasks) or 'none'}")
+        return build_report(
+            self._reports,
+            tasks=tasks,
+            since_us=since_us,
+            until_us=until_us if until_us is not None else now_us + 1,
+            now_us=now_us,
+            task=task,
+        )
+
+    def add_feedback(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        source: str = "import",
+        progress: Any = lambda done: None,
+    ) -> tuple[int, list[str]]:
+        """Record outcomes (`trace` or `id`, `kind`, `value`, `key`); how many, and why not."""
+        from pointsman.answering.feedback import Feedback, Recent
+        from pointsman.journal import JournalWriter
+
+        journal = JournalWriter(self._root)
+        try:
+            feedback = Feedback(journal, self._reports, Recent(), self._clock)
+            return feedback.add_many([dict(row) for row in rows], source=source, progress=progress)
+        finally:
+            journal.close()
+
+    def verify(self) -> "VerifyReport":
+        """Walk every record: checksums, the hash chain, the sealed files."""
+        from pointsman.journal import verify
+
+        return verify(self._root)
+
+    def seal(self) -> "SealReport":
+        """Turn closed segments into Parquet, and erase bodies older than their retention."""
+        from pointsman.journal import seal
+
+        return seal(self._root)
+
+    def expire(self) -> int:
+        """Erase the bodies whose task's retention is over; how many were erased."""
+        now_us, erased = self._clock.now_us(), 0
+        for row in self._reports.query("expired", {"now_us": now_us}):
+            for name in ("request", "response"):
+                if row[name] is not None and self._reports.erase_body(_ref(row[name])):
+                    erased += 1
+        return erased
+
+    def _body(self, raw: Mapping[str, Any] | None) -> str | None:
+        if raw is None:
+            return None
+        body = self._reports.body(_ref(raw))
+        return None if body is None else body.decode("utf-8", "replace")
+
+
+def _ref(raw: Any) -> "BodyRef":
+    import msgspec
+
+    from pointsman.domain.records import BodyRef
+
+    said = json.loads(raw) if isinstance(raw, str) else raw
+    return msgspec.convert(said, BodyRef)
+
+
+def hours_ago_us(hours: float) -> int:
+    """Microseconds since 1970 of so many hours before now."""
+    return int((time.time() - hours * 3600) * 1e6)

@@ -1,0 +1,1 @@
+"""Immutable prompt versions and their rendering into a request."""

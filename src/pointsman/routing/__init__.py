@@ -1,0 +1,1 @@
+"""Features to plan: rules, cascades, gates. Decides; does no I/O."""

@@ -1,0 +1,1 @@
+"""Builders and running parts shared by tests."""
