@@ -418,7 +418,8 @@ class ScriptedUpstream:
         self.open_connections += 1
         connection = _Connection(reader, writer, self.connections)
         try:
-            while (received := await connection.receive(len(self.requests) + 1)) is not None:
+            while (received := await connection.receive()) is not None:
+                received.number = len(self.requests) + 1
                 self.requests.append(received)
                 self._arrival(received.number).set()
                 script = self.scripts.popleft() if self.scripts else self.default
@@ -508,7 +509,7 @@ class _Connection:
         raw: socket.socket = writer.get_extra_info("socket")
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    async def receive(self, number: int) -> Received | None:
+    async def receive(self) -> Received | None:
         """The next request, or None at the end of the connection."""
         first = self._ahead or await self._reader.read(1)
         self._ahead = b""
@@ -522,7 +523,7 @@ class _Connection:
             name, _, value = entry.partition(":")
             headers[name.strip().lower()] = value.strip()
         return Received(
-            number=number,
+            number=0,  # given by the upstream, in the order of arrival
             connection=self._number,
             method=method,
             target=target,
