@@ -56,6 +56,11 @@ class Exchange(Request):
         self.started = False
         self.gone = False
 
+    @property
+    def request(self) -> Request:
+        """The request alone, for code that answers nothing."""
+        return self
+
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """The whole answer at once, with its Content-Length."""
         assert not self.started, "an exchange is answered once"
@@ -232,7 +237,7 @@ class Connection(asyncio.Protocol):
             return False
         if self.transport.get_extra_info("sslcontext") is not None:
             return False
-        self._probe()
+        self._loop.call_later(_PROBE_S, self._probe)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -607,6 +612,8 @@ class Connection(asyncio.Protocol):
         still reads; from one that is gone it fetches an RST. Streams need none: their chunks do.
         """
         current = self._current
+        if self._phase >= _REFUSED or self.transport.is_closing():
+            return
         if current is not None and not current.started and current._modern:
             self.transport.write(_CONTINUE)
             self._loop.call_later(_PROBE_S, self._after_probe)
