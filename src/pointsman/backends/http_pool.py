@@ -245,9 +245,7 @@ class Lane:
         self._used.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
-        if connection.counted:
-            connection.counted = False
-            self._free()
+        self._uncount(connection)
 
     def reap(self, before: float) -> None:
         """Close what has been idle since then."""
@@ -306,9 +304,7 @@ class Lane:
             )
         except BaseException as error:
             connection.abort()
-            if connection.transport is None:  # else `lost` frees the place
-                connection.counted = False
-                self._free()
+            self._uncount(connection)  # uvloop may never call `connection_lost` here
             if isinstance(error, (OSError, UnicodeError)) and not isinstance(error, TimeoutError):
                 raise WireError("refused", _said(error)) from error
             raise
@@ -318,6 +314,11 @@ class Lane:
         if not connection.closed:
             self._used.add(connection)
         return connection
+
+    def _uncount(self, connection: WireConnection) -> None:
+        if connection.counted:
+            connection.counted = False
+            self._free()
 
     def _free(self) -> None:
         """A place is free: promise it to the first in line."""

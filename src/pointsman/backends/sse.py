@@ -35,10 +35,10 @@ class SseSplitter:
             events = _usual(data)
             if events is not None and len(data) <= self._max:
                 return events
-        return self._walk(data)
+        return self._walk(data) if data else []
 
     def _walk(self, data: bytes) -> list[bytes]:
-        if self._after_cr and data:
+        if self._after_cr:
             self._after_cr = False
             if data[:1] == b"\n":
                 data = data[1:]
