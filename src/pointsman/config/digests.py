@@ -1,0 +1,30 @@
+"""A configuration without its secrets, and the digest that names it."""
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from pointsman.domain.task import Configuration
+
+
+def as_json(config: Configuration) -> dict[str, Any]:
+    """The resolved configuration as plain data; no key, no hash of a key, no variable's name."""
+    made: dict[str, Any] = msgspec.to_builtins(config)
+    del made["secret_sources"]
+    for deployment in made["deployments"].values():
+        del deployment["api_key"]
+    for key in made["keys"]:
+        del key["sha256"]
+    return made
+
+
+def with_digest(config: Configuration) -> Configuration:
+    """The configuration under its digest: 16 hex digits over everything but the secrets.
+
+    The same file with its keys in another order has the same digest, where order says nothing.
+    """
+    said = as_json(config)
+    del said["digest"]
+    text = msgspec.json.encode(said, order="deterministic")
+    return msgspec.structs.replace(config, digest=sha256(text).hexdigest()[:16])
