@@ -312,7 +312,11 @@ FAILURES = {
     "interim without end": (raw_answer(b"HTTP/1.1 102 Processing\r\n\r\n" * 99), "malformed"),
     "endless header": (raw_answer(OK + b"X: " + b"x" * 300_000, then="hang"), "malformed"),
     "too many headers": (
-        raw_answer(OK + b"X: yyyy\r\n" * 9000 + b"\r\n", then="hang"),
+        raw_answer(OK + b"X: yyyy\r\n" * 12000 + b"\r\n", then="hang"),
+        "malformed",
+    ),
+    "too many names": (
+        raw_answer(OK + b"".join(b"X-%d: y\r\n" % n for n in range(300)) + b"\r\n", then="hang"),
         "malformed",
     ),
     "endless trailer": (

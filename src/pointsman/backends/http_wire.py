@@ -72,12 +72,22 @@ class UpstreamResponse:
         Raises: WireError: `first_token_timeout` before the first byte of the body,
         `between_tokens_timeout` after it, `cut`, `malformed`.
         """
+        connection = self._connection
         while not self._queue:
             if self._error is not None:
                 raise self._error
             if self._ended:
                 return None
-            await self._wait(timeout_s)
+            waiter = self._waiter = connection.loop.create_future()
+            connection.expect(timeout_s, self._got_any)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self.abort()
+                raise
+            finally:
+                self._waiter = None
+                connection.unexpect(self)
         return self._take()
 
     async def read(self, *, limit: int, timeout_s: float) -> bytes:
@@ -133,19 +143,6 @@ class UpstreamResponse:
     def __exit__(self, *_: object) -> None:
         self.abort()
 
-    async def _wait(self, timeout_s: float) -> None:
-        connection = self._connection
-        waiter = self._waiter = connection.loop.create_future()
-        connection.expect(timeout_s, self._got_any)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        finally:
-            self._waiter = None
-            connection.unexpect(self)
-
     def _take(self) -> bytes:
         queue = self._queue
         chunk = queue.popleft() if len(queue) == 1 else b"".join(queue)
@@ -180,7 +177,6 @@ class WireConnection(asyncio.Protocol):
     """Speaks HTTP/1.1 to one upstream, one exchange at a time. The lane keeps and hands it out."""
 
     _headers: dict[bytes, bytes]
-    _head_bytes: int
     _raw: int  # bytes received for this answer
     _got: int  # bytes of body among them
     _interim: int
@@ -351,16 +347,14 @@ class WireConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._headed:  # a trailer
             return
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > _MAX_HEAD_BYTES:
-            raise self._wrong("the head of the answer is too large")
         headers = self._headers
         name = name.lower()
-        value = value.strip()
         if name in headers:
-            headers[name] += b", " + value
+            headers[name] += b", " + value.strip()
+            if len(headers[name]) > _MAX_HEAD_BYTES:
+                raise self._wrong("the head of the answer is too large")
         else:
-            headers[name] = value
+            headers[name] = value.strip()
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -371,15 +365,18 @@ class WireConnection(asyncio.Protocol):
             if status == 101 or self._interim > _MAX_INTERIM:
                 raise self._wrong(f"an interim answer {status} that was not asked for")
             return
-        version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise self._wrong(f"an answer in HTTP/{version}")
-        self._headed = True
         headers = self._headers
+        if sum(map(len, headers.values())) > _MAX_HEAD_BYTES or len(headers) > _MAX_HEADERS:
+            raise self._wrong("the head of the answer is too large")
+        self._headed = True
+        self._keep = parser.should_keep_alive() and self._has_body
+        if not self._keep or b"connection" in headers:  # else it is 1.1: 1.0 would have to ask
+            version = parser.get_http_version()
+            if version not in ("1.1", "1.0"):
+                raise self._wrong(f"an answer in HTTP/{version}")
         coding = headers.get(b"transfer-encoding")
         if coding is not None and coding.lower() != b"chunked":
             raise self._wrong("an unknown transfer coding")
-        self._keep = parser.should_keep_alive() and self._has_body
         bodiless = status in (204, 304) or not self._has_body
         self._to_the_end = not bodiless and coding is None and b"content-length" not in headers
         if not self._has_body:
@@ -410,7 +407,7 @@ class WireConnection(asyncio.Protocol):
     def _reset(self) -> None:
         """Before an exchange."""
         self._headers = {}
-        self._head_bytes = self._raw = self._got = self._interim = 0
+        self._raw = self._got = self._interim = 0
         self._headed = self._complete = self._keep = self._to_the_end = False
         self._has_body = self._silent = True
         self._trouble = None
@@ -490,7 +487,8 @@ def _why(exc: Exception | None) -> str:
 
 _JOIN_BYTES = 64 * 1024  # copying less than this is cheaper than a second buffer
 _QUEUE_BYTES = 256 * 1024  # waiting for the reader, beyond which the upstream waits
-_MAX_HEAD_BYTES = 64 * 1024
+_MAX_HEAD_BYTES = 64 * 1024  # of values; as much again and one read while it is incomplete
+_MAX_HEADERS = 256
 _FRAMING_BYTES = 256 * 1024
 _MAX_INTERIM = 16
 _DROP_BYTES = 64 * 1024

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -155,7 +156,6 @@ class Connection(asyncio.Protocol):
         "_eof",
         "_expecting",
         "_got",
-        "_head_bytes",
         "_headers",
         "_held",
         "_keep",
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
         self._muted = self._upgrading = False
         self._phase = _FRESH
         self._since = server.now
-        self._raw = self._got = self._body_left = self._head_bytes = 0
+        self._raw = self._got = self._body_left = 0
         self._url = b""
         self._body: bytes | bytearray = b""
         self._peer: str | None = None
@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._body = b""
-        self._raw = self._got = self._body_left = self._head_bytes = 0
+        self._raw = self._got = self._body_left = 0
 
     def on_url(self, url: bytes) -> None:
         if not self._muted:
@@ -283,29 +283,30 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase != _HEAD:  # a trailer, or the head replayed after an upgrade
             return
-        headers, limits = self._headers, self.server.limits
-        self._head_bytes += len(name) + len(value) + 4
+        headers = self._headers
         name = name.lower()
-        value = value.strip()
         if name not in headers:
-            headers[name] = value
-            if len(headers) > limits.max_headers:
-                raise self._stop(431, "headers_too_large", "too many headers")
+            headers[name] = value.strip()
         elif name in _SINGLE:
             raise self._stop(400, "bad_request", f"doubled header: {name.decode('latin-1')}")
         else:
-            headers[name] += b", " + value
+            headers[name] += b", " + value.strip()
 
     def on_headers_complete(self) -> None:
         if self._muted:
             return
         parser, headers, limits = self._parser, self._headers, self.server.limits
-        version = parser.get_http_version()
-        self._modern = version == "1.1"
         self._keep = parser.should_keep_alive()
-        if not self._modern and version != "1.0":
-            raise self._stop(505, "http_version", "HTTP/1.1 and HTTP/1.0 are spoken here")
-        if self._head_bytes + len(self._url) > limits.max_header_bytes:
+        if self._keep and b"connection" not in headers:
+            self._modern = True  # 1.0 would have had to ask; spares the usual case a string
+        else:
+            version = parser.get_http_version()
+            self._modern = version == "1.1"
+            if not self._modern and version != "1.0":
+                raise self._stop(505, "http_version", "HTTP/1.1 and HTTP/1.0 are spoken here")
+        if len(headers) > limits.max_headers:
+            raise self._stop(431, "headers_too_large", "too many headers")
+        if _size(headers) + len(self._url) > limits.max_header_bytes:
             raise self._stop(431, "headers_too_large", "the request head is too large")
         method = METHODS.get(parser.get_method())
         if method is None:
@@ -322,7 +323,7 @@ class Connection(asyncio.Protocol):
             raise
         exchange.headers = headers
         exchange.peer = self._peer
-        exchange.arrived = self._loop.time()
+        exchange.arrived = monotonic()
         exchange._modern = self._modern
         exchange._keep = self._keep
         self._phase = _BODY
@@ -637,6 +638,10 @@ class Connection(asyncio.Protocol):
         if not exchange._ended:
             exchange._ended = True
             self.server.unspawn(exchange)
+
+
+def _size(headers: dict[bytes, bytes]) -> int:
+    return sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
 
 
 METHODS = {

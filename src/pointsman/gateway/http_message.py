@@ -39,7 +39,7 @@ class Request:
     headers: dict[bytes, bytes]
     body: bytes
     peer: str | None  # address of the client's end of the connection
-    arrived: float  # loop.time() at the end of the head
+    arrived: float  # time.monotonic() at the end of the head (uvloop's time() is coarser)
     id: int  # counts up from 1 within one server
 
 
