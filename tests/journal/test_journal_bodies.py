@@ -1,5 +1,6 @@
 """Bodies: kept, checked, and erased for ever without touching the chain."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from journal_facts import an_admission, flip
 
 from pointsman.domain.errors import CheckFailed
 from pointsman.domain.records import BodyRef
-from pointsman.journal import JournalReader, JournalWriter, erase_body, read_body, verify
+from pointsman.journal import JournalReader, JournalWriter, seal, verify
+from pointsman.journal.bodies import encode_entry, erase_body, read_body, remove_empty_packs
 from pointsman.journal.layout import layout
 
 
@@ -44,7 +46,7 @@ def test_erasing_twice_is_erasing_once(tmp_path: Path) -> None:
         ref = writer.put_body(b"body")
     where = layout(tmp_path)
     assert erase_body(where, ref)
-    assert erase_body(where, ref)
+    assert not erase_body(where, ref)
     assert read_body(where, ref) is None
 
 
@@ -54,6 +56,37 @@ def test_a_body_whose_erasure_was_interrupted_reads_as_erased(tmp_path: Path) ->
     assert ref.pack is not None
     flip(layout(tmp_path).bodies / ref.pack, ref.offset + 4)  # the flag, and no zeros yet
     assert read_body(layout(tmp_path), ref) is None
+    assert erase_body(layout(tmp_path), ref)
+    assert b"body" not in (layout(tmp_path).bodies / ref.pack).read_bytes()
+
+
+def test_many_are_erased_and_an_empty_pack_gives_its_space_back(tmp_path: Path) -> None:
+    with JournalWriter(tmp_path, segment_bytes=500) as writer, JournalReader(tmp_path) as reader:
+        refs = [writer.put_body(b"%d" % n * 100) for n in range(10)]
+        packs = {ref.pack for ref in refs}
+        assert len(packs) > 2
+        asyncio.run(writer.durable())  # flushed, so that full packs are let go
+        kept = refs.pop(0)
+        assert reader.erase_bodies(refs) == len(refs)
+        assert set(seal(tmp_path).removed) < packs
+        left = {path.name for path in layout(tmp_path).bodies.iterdir()}
+        assert left == {kept.pack, max(pack for pack in packs if pack)}
+        assert reader.body(kept) == b"0" * 100
+        assert [reader.body(ref) for ref in refs] == [None] * len(refs)
+        assert reader.erase_bodies(refs) == 0
+
+
+def test_a_pack_with_a_killed_writers_part_is_removed_once_the_rest_is_erased(
+    tmp_path: Path,
+) -> None:
+    with JournalWriter(tmp_path) as writer:
+        ref = writer.put_body(b"body")
+    assert ref.pack is not None
+    pack = layout(tmp_path).bodies / ref.pack
+    pack.write_bytes(pack.read_bytes() + encode_entry(b"x" * 50)[0] + b"x" * 20)
+    assert remove_empty_packs(layout(tmp_path)) == ()
+    assert erase_body(layout(tmp_path), ref)
+    assert remove_empty_packs(layout(tmp_path)) == (ref.pack,)
 
 
 def test_a_digest_without_a_pack_is_a_body_never_kept(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from journal_facts import (
     a_config,
@@ -17,7 +18,7 @@ from journal_facts import (
 
 from pointsman.domain.errors import UsageError
 from pointsman.domain.money import Usage
-from pointsman.domain.records import Failure, Record
+from pointsman.domain.records import BodyRef, Failure, Record
 from pointsman.domain.verdict import GateResult
 from pointsman.journal import QUERIES, JournalReader, JournalWriter, seal
 from pointsman.journal.frames import decode_record, next_chain
@@ -71,6 +72,13 @@ FACTS: list[Record] = [
     an_outcome(5, trace="tr_2", at_us=95, tenant="acme", key="k", value=2.5),
     a_config("c2", at_us=100),
 ]
+
+REQUIRED = {
+    "trace": "tr_1",
+    "response_id": "r-1",
+    "references": ["tr_1"],
+    "now_us": 10**15,
+}
 
 
 @pytest.fixture(params=["open", "sealed", "half sealed"])
@@ -234,6 +242,35 @@ def test_the_latest_of_two_traces_with_one_response_id_wins(tmp_path: Path) -> N
         assert [row["trace"] for row in rows] == ["tr_2"]
 
 
+def test_references_of_both_kinds_lead_to_their_traces(reader: JournalReader) -> None:
+    rows = reader.query("find", {"references": ["r-2", "tr_2", "nobody", "tr_9"]})
+    assert {row["reference"]: (row["trace"], row["tenant"]) for row in rows} == {
+        "r-2": ("tr_1", "default"),
+        "tr_2": ("tr_2", "acme"),
+    }
+
+
+def test_a_request_expires_when_its_retention_is_over(tmp_path: Path) -> None:
+    day_us = 86_400_000_000
+    asked = BodyRef(sha256="a" * 64, size=3, pack="p", offset=8)
+    said = BodyRef(sha256="b" * 64, size=4, pack="p", offset=60)
+    facts: list[Record] = [
+        an_admission("tr_1", at_us=0, request=asked, retention_days=2),
+        an_end("tr_1", response=said),
+        an_admission("tr_2", at_us=0, request=asked),
+        an_admission("tr_3", at_us=0),
+    ]
+    write(tmp_path, facts)
+    with JournalReader(tmp_path) as reader:
+        assert reader.query("expired", {"now_us": 2 * day_us - 1}) == []
+        (row,) = reader.query("expired", {"now_us": 2 * day_us})
+        assert row["trace"] == "tr_1"
+        assert msgspec.json.decode(row["request"], type=BodyRef) == asked
+        assert msgspec.json.decode(row["response"], type=BodyRef) == said
+        later = reader.query("expired", {"now_us": 31 * day_us})
+        assert [row["trace"] for row in later] == ["tr_1", "tr_2"]
+
+
 def test_configs_are_newest_first(reader: JournalReader) -> None:
     rows = reader.query("configs")
     assert [row["digest"] for row in rows] == ["c2", "c1"]
@@ -276,10 +313,10 @@ def test_a_query_sees_what_was_appended_just_before_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_query_gives_its_documented_columns(tmp_path: Path, name: str) -> None:
     query = QUERIES[name]
-    write(tmp_path, FACTS)
+    kept = BodyRef(sha256="a" * 64, size=3, pack="p")
+    write(tmp_path, [*FACTS, an_admission("tr_4", request=kept)])
     with JournalReader(tmp_path) as reader:
-        params = {"trace": "tr_1", "response_id": "r-1"}
-        rows = reader.query(name, {key: params[key] for key in query.required})
+        rows = reader.query(name, {key: REQUIRED[key] for key in query.required})
     assert rows
     assert list(rows[0]) == list(query.columns)
     assert query.gives
@@ -289,7 +326,7 @@ def test_every_query_gives_its_documented_columns(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize("name", QUERIES)
 def test_an_empty_journal_answers_every_query_with_no_row(tmp_path: Path, name: str) -> None:
     with JournalReader(tmp_path) as reader:
-        params = dict.fromkeys(QUERIES[name].required, "x")
+        params = {key: REQUIRED[key] for key in QUERIES[name].required}
         assert reader.query(name, params) == []
 
 

@@ -6,18 +6,21 @@ pack    magic 8, then entries: magic 4 | flags u32 | size u64 | sha256 32 | body
 import errno
 import os
 import struct
+from collections import defaultdict
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from pointsman.domain.errors import CheckFailed
 from pointsman.domain.records import BodyRef
-from pointsman.journal.disk import flush
+from pointsman.journal.disk import flush, sync_directory, try_lock
 from pointsman.journal.layout import Layout
 
 PACK_MAGIC = b"PJPACK1\x00"
 MAX_BODY_BYTES = 256 * 1024 * 1024  # on write and on read
 _MAGIC = b"PJb1"
-_ERASED = 1
+_ERASED = 1  # reads as erased from here on
+_ZEROED = 2  # and the zeros are on the disk, so that erasing again has nothing to do
 _ENTRY = struct.Struct("<4sIQ32s")
 _FLAGS_AT = 4
 _ZEROS = bytes(1024 * 1024)
@@ -55,29 +58,77 @@ def read_body(layout: Layout, ref: BodyRef) -> bytes | None:
 
 
 def erase_body(layout: Layout, ref: BodyRef) -> bool:
-    """Overwrite a body with zeros where it lies and flush; False where there is none to erase.
+    """Overwrite a body with zeros where it lies and flush; False where none is left to erase.
 
     Safe to repeat, and to interrupt: the flag is set first, so a half-erased body reads as
     erased. Records hold its digest and size only, so the chain of the journal stays whole.
     Raises: CheckFailed when the pack does not hold what the record says; OSError from the disk.
     """
-    path = _path(layout, ref)
-    if path is None:
-        return False
+    return erase_bodies(layout, [ref]) == 1
+
+
+def erase_bodies(layout: Layout, refs: Iterable[BodyRef]) -> int:
+    """Like `erase_body` for many, with one flush a pack; how many were not erased before.
+
+    Raises: as `erase_body`, at the first that fails; those of the packs before it are erased.
+    """
+    by_pack: dict[Path, list[BodyRef]] = defaultdict(list)
+    for ref in refs:
+        path = _path(layout, ref)
+        if path is not None:
+            by_pack[path].append(ref)
+    return sum(_erase_in(path, found) for path, found in by_pack.items())
+
+
+def remove_empty_packs(layout: Layout) -> tuple[str, ...]:
+    """Give back the space of packs that nobody writes to and whose every body is erased."""
+    removed = []
+    for path in sorted(layout.bodies.glob("*.pack")):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            if try_lock(fd) and _all_erased(fd):
+                path.unlink()
+                removed.append(path.name)
+        finally:
+            os.close(fd)
+    if removed:
+        sync_directory(layout.bodies)
+    return tuple(removed)
+
+
+def _erase_in(path: Path, refs: list[BodyRef]) -> int:
     try:
         fd = os.open(path, os.O_RDWR)
     except FileNotFoundError:
-        return False
+        return 0
     try:
-        flags = _flags(fd, path, ref)
-        _write(fd, struct.pack("<I", flags | _ERASED), ref.offset + _FLAGS_AT)
-        start = ref.offset + _ENTRY.size
-        for at in range(0, ref.size, len(_ZEROS)):
-            _write(fd, _ZEROS[: ref.size - at], start + at)
-        flush(fd)
-        return True
+        fresh = [ref for ref in refs if not _flags(fd, path, ref) & _ZEROED]
+        for ref in fresh:
+            _write(fd, struct.pack("<I", _ERASED), ref.offset + _FLAGS_AT)
+            start = ref.offset + _ENTRY.size
+            for at in range(0, ref.size, len(_ZEROS)):
+                _write(fd, _ZEROS[: ref.size - at], start + at)
+        if fresh:
+            flush(fd)
+        for ref in fresh:
+            _write(fd, struct.pack("<I", _ERASED | _ZEROED), ref.offset + _FLAGS_AT)
+        return len(fresh)
     finally:
         os.close(fd)
+
+
+def _all_erased(fd: int) -> bool:
+    """True when no whole entry is left to read; a part that a killed writer left counts nothing."""
+    offset, end = len(PACK_MAGIC), os.fstat(fd).st_size
+    while offset + _ENTRY.size <= end:
+        magic, flags, size, _ = _ENTRY.unpack(os.pread(fd, _ENTRY.size, offset))
+        after = offset + _ENTRY.size + size
+        if magic != _MAGIC:
+            return False  # not understood, so not ours to remove
+        if after <= end and not flags & _ERASED:
+            return False
+        offset = after
+    return True
 
 
 def _path(layout: Layout, ref: BodyRef) -> Path | None:

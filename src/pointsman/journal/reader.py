@@ -4,7 +4,7 @@ import difflib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -77,8 +77,15 @@ class JournalReader:
         return bodies.read_body(self._layout, ref)
 
     def erase_body(self, ref: BodyRef) -> bool:
-        """Overwrite a body for ever; False where there is none. Raises: CheckFailed, OSError."""
+        """Overwrite a body for ever; False where none is left. Raises: CheckFailed, OSError."""
         return bodies.erase_body(self._layout, ref)
+
+    def erase_bodies(self, refs: Iterable[BodyRef]) -> int:
+        """Overwrite many bodies, one flush a pack; how many were not erased before.
+
+        Raises: CheckFailed, OSError.
+        """
+        return bodies.erase_bodies(self._layout, refs)
 
     def close(self) -> None:
         """Let go of memory and scratch files. Safe to repeat; a later query starts afresh."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pointsman.domain.errors import CheckFailed
 from pointsman.domain.ids import ulid
+from pointsman.journal.bodies import remove_empty_packs
 from pointsman.journal.disk import flush, sync_directory, try_lock
 from pointsman.journal.layout import UNBORN_SUFFIX, Layout, layout, parse_segment_name
 from pointsman.journal.manifest import (
@@ -40,7 +41,7 @@ class SealReport:
     live: int = 0  # segments that their writers still hold
     waiting: int = 0  # finished segments left for the next run, over `max_bytes`
     cut: tuple[str, ...] = ()  # segments of killed writers that ended in a part of a record
-    removed: tuple[str, ...] = ()  # what an interrupted seal had left behind
+    removed: tuple[str, ...] = ()  # what a killed seal or writer left, and emptied packs
     raw_bytes: int = 0
     sealed_bytes: int = 0
 
@@ -75,7 +76,7 @@ def seal(
         if not alone:
             return SealReport("held by another")
         manifest = read_manifest(where)
-        removed = _remove_leftovers(where, manifest)
+        removed = _remove_leftovers(where, manifest, now_s=clock_ms() / 1000)
         reached("cleaned")
         with ExitStack() as locks:
             taken, live, waiting, cut = _take(where, manifest, max_bytes, locks)
@@ -131,8 +132,8 @@ def _sole_sealer(where: Layout) -> Iterator[bool]:
         os.close(fd)
 
 
-def _remove_leftovers(where: Layout, manifest: Manifest) -> tuple[str, ...]:
-    """What a killed seal or writer left: files no manifest names, segments one already covers."""
+def _remove_leftovers(where: Layout, manifest: Manifest, *, now_s: float) -> tuple[str, ...]:
+    """What nobody needs: what a killed seal or writer left, and packs whose bodies are erased."""
     named, covered = {file.name for file in manifest.files}, manifest.covered()
     removed = []
     for path in sorted(where.sealed.iterdir()):
@@ -144,16 +145,16 @@ def _remove_leftovers(where: Layout, manifest: Manifest) -> tuple[str, ...]:
             continue
         removed.append(path.name)
     for path in sorted(where.segments.iterdir()):
-        if path.name in covered or (path.name.endswith(UNBORN_SUFFIX) and _abandoned(path)):
+        if path.name in covered or (path.name.endswith(UNBORN_SUFFIX) and _abandoned(path, now_s)):
             path.unlink(missing_ok=True)
             removed.append(path.name)
-    return tuple(removed)
+    return (*removed, *remove_empty_packs(where))
 
 
-def _abandoned(unborn: Path) -> bool:
+def _abandoned(unborn: Path, now_s: float) -> bool:
     """True for a segment whose writer died before it was born, and long enough ago to be sure."""
     try:
-        return time.time() - unborn.stat().st_mtime > 60
+        return now_s - unborn.stat().st_mtime > 60
     except FileNotFoundError:
         return False
 
