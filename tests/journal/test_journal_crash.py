@@ -11,9 +11,7 @@ from typing import IO
 import pytest
 from journal_facts import CHILD, child_environment, read_ids, write
 
-from pointsman.journal import JournalReader, iter_records, seal, verify
-from pointsman.journal.layout import layout
-from pointsman.journal.recovery import recover_all
+from pointsman.journal import JournalReader, iter_records, recover_all, seal, verify
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -71,7 +69,7 @@ def kill_a_writer(root: Path, chance: random.Random) -> None:
     ids = read_ids(root)
     assert ids == [f"w:{n}" for n in range(len(ids))]
     assert len(ids) > last
-    recover_all(layout(root))
+    recover_all(root)
     assert verify(root).ok
     assert read_ids(root) == ids
 

@@ -235,7 +235,7 @@ class Fsync:
         self.open = threading.Event()
         self.open.set()
         self.asked = threading.Event()
-        self.error: OSError | None = None
+        self.error: Exception | None = None
 
     def __call__(self, fd: int) -> None:
         self.asked.set()
@@ -362,3 +362,14 @@ def test_after_a_failed_fsync_nothing_more_is_promised(
     with pytest.raises(JournalUnavailable):
         writer.close()
     assert len(list(iter_records(tmp_path))) == 1
+
+
+def test_a_flush_that_fails_in_an_unforeseen_way_leaves_nobody_waiting(tmp_path: Path) -> None:
+    fsync = Fsync()
+    writer = JournalWriter(tmp_path, disk=Disk(fsync=fsync), fsync_window_s=60)
+    writer.append(an_outcome(1))
+    fsync.error = RuntimeError("a mistake of our own")
+    with pytest.raises(JournalUnavailable, match="a mistake of our own"):
+        fail_durable(writer)
+    with pytest.raises(JournalUnavailable):
+        writer.close()

@@ -4,11 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pointsman.journal.bodies import erase_body, read_body
     from pointsman.journal.faults import Fault
     from pointsman.journal.queries import QUERIES, NamedQuery
     from pointsman.journal.reader import JournalReader, iter_records
-    from pointsman.journal.recovery import Recovery, SegmentReader, read_segment, recover
+    from pointsman.journal.recovery import (
+        Recovery,
+        SegmentReader,
+        read_segment,
+        recover,
+        recover_all,
+    )
     from pointsman.journal.sealing import SealReport, seal
     from pointsman.journal.verifying import VerifyReport, verify
     from pointsman.journal.writer import JournalWriter, open_journal
@@ -23,12 +28,11 @@ _HOMES = {
     "SealReport": "sealing",
     "SegmentReader": "recovery",
     "VerifyReport": "verifying",
-    "erase_body": "bodies",
     "iter_records": "reader",
     "open_journal": "writer",
-    "read_body": "bodies",
     "read_segment": "recovery",
     "recover": "recovery",
+    "recover_all": "recovery",
     "seal": "sealing",
     "verify": "verifying",
 }
@@ -43,12 +47,11 @@ __all__ = [
     "SealReport",
     "SegmentReader",
     "VerifyReport",
-    "erase_body",
     "iter_records",
     "open_journal",
-    "read_body",
     "read_segment",
     "recover",
+    "recover_all",
     "seal",
     "verify",
 ]

@@ -3,13 +3,16 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pointsman.domain.errors import JournalUnavailable
 from pointsman.journal.disk import Disk, sync_directory
 from pointsman.journal.growing import GrowingFile, unavailable
+
+_NEXT = "check the disk, then restart: after a failed fsync nothing more is promised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,7 @@ class GroupSync:
     def check(self) -> None:
         """Raises: JournalUnavailable once an fsync has failed, and for ever after."""
         if self.fault is not None:
-            # A fresh error each time: one instance would gather a traceback with every raise.
-            raise JournalUnavailable(self.fault.what, why=self.fault.why, next=self.fault.next)
+            raise _copy(self.fault)
 
     async def reached(self, upto: int) -> None:
         """Return once the first `upto` writes are on the disk. Raises: JournalUnavailable."""
@@ -103,27 +105,25 @@ class GroupSync:
                 self._round(self._batch())
             except JournalUnavailable as fault:
                 self.fault = fault
+            except Exception as error:  # a thread that died unseen would leave waiters for ever
+                self.fault = _final(error)
             self._release()
             if last or self.fault is not None:
                 return
 
     def _round(self, batch: Batch) -> None:
         for directory in batch.directories:
-            try:
+            with _named(directory):
                 sync_directory(directory, self._disk.fsync)
-            except OSError as error:
-                raise _final(directory, error) from error
         for file in (*batch.packs, *batch.segments):
             length = file.length
-            if length == file.synced:
-                continue
-            try:
-                self._disk.fsync(file.fd)
-            except OSError as error:
-                raise _final(file.path, error) from error
-            file.synced = length
+            if length != file.synced:
+                with _named(file.path):
+                    self._disk.fsync(file.fd)
+                file.synced = length
         for file in batch.retired:
-            file.close()
+            with _named(file.path):
+                file.close()
         self.synced = batch.upto
 
     def _release(self) -> None:
@@ -142,10 +142,24 @@ def _settle(future: asyncio.Future[None], fault: JournalUnavailable | None) -> N
     if fault is None:
         future.set_result(None)
     else:
-        future.set_exception(fault)
+        future.set_exception(_copy(fault))
 
 
-def _final(path: Path, error: OSError) -> JournalUnavailable:
-    fault = unavailable("could not flush", path, error)
-    fault.next = "check the disk, then restart: after a failed fsync nothing more is promised"
-    return fault
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An OSError inside becomes the fault of that path."""
+    try:
+        yield
+    except OSError as error:
+        fault = unavailable("could not flush", path, error)
+        fault.next = _NEXT
+        raise fault from error
+
+
+def _final(error: Exception) -> JournalUnavailable:
+    return JournalUnavailable("The journal could not flush", why=repr(error), next=_NEXT)
+
+
+def _copy(fault: JournalUnavailable) -> JournalUnavailable:
+    """A fresh error each time: one instance would gather a traceback with every raise."""
+    return JournalUnavailable(fault.what, why=fault.why, next=fault.next)

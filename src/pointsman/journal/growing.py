@@ -1,5 +1,6 @@
 """One file that only grows and never keeps half a write; segments and packs are both of these."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -28,7 +29,12 @@ class GrowingFile:
 
     @classmethod
     def create(cls, path: Path, *, disk: Disk) -> "GrowingFile":
-        """A new file, locked for as long as it is open. Raises: JournalUnavailable."""
+        """A new file, locked for as long as it is open. Raises: JournalUnavailable.
+
+        What an earlier try of the same writer left under that name is removed.
+        """
+        with contextlib.suppress(OSError):
+            path.unlink()
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             fd = os.open(path, flags, 0o600)

@@ -18,7 +18,7 @@ from pointsman.journal.frames import (
     check_payload,
     decode_header,
 )
-from pointsman.journal.layout import Layout, parse_segment_name
+from pointsman.journal.layout import layout, parse_segment_name
 
 StopKind = Literal[
     "end",  # the file ends after a whole record: its writer is alive, or was killed there
@@ -65,11 +65,12 @@ class SegmentReader:
     def __init__(self, path: Path, *, after: Position | None = None) -> None:
         self.path = path
         self.name = path.name
+        named = parse_segment_name(self.name)
         self.header: Header | None = None
         self.stop: Stop | None = None
         self._file: BinaryIO = path.open("rb", buffering=1 << 18)
         found = decode_header(self._file.read(HEADER_BYTES))
-        if isinstance(found, Header) and (found.writer, found.seq) != parse_segment_name(self.name):
+        if isinstance(found, Header) and (found.writer, found.seq) != named:
             found = f"the header says {found.writer} {found.seq}: the file was renamed"
         if isinstance(found, str):
             self.stop = Stop("header", 0, found)
@@ -192,12 +193,13 @@ def recover_locked(segment: Path, fd: int) -> Recovery:
     return Recovery("cut", position.ordinal, size - stop.offset, aside, stop)
 
 
-def recover_all(layout: Layout) -> dict[str, Recovery]:
+def recover_all(root: str | os.PathLike[str]) -> dict[str, Recovery]:
     """Recover every segment whose writer is gone; by file name, those that live left out."""
+    where = layout(root)
     found: dict[str, Recovery] = {}
-    for name in layout.segment_names():
+    for name in where.segment_names():
         try:
-            result = recover(layout.segments / name)
+            result = recover(where.segments / name)
         except FileNotFoundError:
             continue  # sealed meanwhile
         if result.state != "held":

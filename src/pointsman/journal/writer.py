@@ -181,7 +181,6 @@ class JournalWriter:
     def _begin_segment(self, seq: int, chain: bytes) -> GrowingFile:
         """A segment under a name that nobody looks at, until it is locked and its header whole."""
         path = self._layout.segments / (segment_name(self.writer, seq) + UNBORN_SUFFIX)
-        path.unlink(missing_ok=True)
         fresh = GrowingFile.create(path, disk=self._disk)
         try:
             fresh.append(encode_header(Header(self.writer, seq, chain)))
