@@ -74,7 +74,7 @@ class HttpPool:
         self._ca_file = ca_file
         self._tls: tls.SSLContext | None = None
         self._lanes: dict[tuple[str, str, int], Lane] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def request(
@@ -119,9 +119,9 @@ class HttpPool:
     async def close(self) -> None:
         """Close every connection, used or idle; those waiting are refused."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         for lane in self._lanes.values():
             lane.close()
         for lane in self._lanes.values():
@@ -152,9 +152,9 @@ class HttpPool:
 
     def watch_idle(self) -> None:
         """See to it that idle connections are closed in time."""
-        if self._timer is None and not self._closed:
+        if self.timer is None and not self._closed:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.05, self.idle_timeout_s / 4), self._reap)
+            self.timer = loop.call_later(max(0.05, self.idle_timeout_s / 4), self._reap)
 
     # Inside.
 
@@ -166,7 +166,7 @@ class HttpPool:
         return lane
 
     def _reap(self) -> None:
-        self._timer = None
+        self.timer = None
         before = asyncio.get_running_loop().time() - self.idle_timeout_s
         for lane in self._lanes.values():
             lane.reap(before)
@@ -188,18 +188,13 @@ class Lane:
         self._pool = pool
         self._origin = origin
         self._loop = asyncio.get_running_loop()
-        self._used: set[WireConnection] = set()
+        self._made: set[WireConnection] = set()
         self._closed = False
         self._empty = asyncio.Event()
 
     def take(self) -> WireConnection | None:
-        """An idle connection, the most recently used."""
-        while self.idle:
-            connection = self.idle.pop()
-            if connection.transport is not None and not connection.transport.is_closing():
-                self._used.add(connection)
-                return connection
-        return None
+        """An idle connection, the most recently used; it may turn out to be closing."""
+        return self.idle.pop() if self.idle else None
 
     async def wait_or_connect(self, timeout_s: float, *, fresh: bool = False) -> WireConnection:
         """A new connection, or where there are too many, the first to come free.
@@ -232,17 +227,17 @@ class Lane:
             if not waiter.done():
                 waiter.set_result(connection)
                 return
-        self._used.discard(connection)
         if len(self.idle) >= self._pool.max_idle:
             connection.abort()
             return
         connection.idle_since = self._loop.time()
         self.idle.append(connection)
-        self._pool.watch_idle()
+        if self._pool.timer is None:
+            self._pool.watch_idle()
 
     def lost(self, connection: WireConnection) -> None:
         """A connection has closed."""
-        self._used.discard(connection)
+        self._made.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
         self._uncount(connection)
@@ -259,7 +254,7 @@ class Lane:
             if not waiter.done():
                 waiter.set_exception(WireError("refused", "the pool is closing"))
         self.waiters.clear()
-        for connection in [*self.idle, *self._used]:
+        for connection in list(self._made):
             connection.abort()
         if not self.open:
             self._empty.set()
@@ -312,7 +307,7 @@ class Lane:
             connection.abort()
             raise WireError("refused", "the pool is closing")
         if not connection.closed:
-            self._used.add(connection)
+            self._made.add(connection)
         return connection
 
     def _uncount(self, connection: WireConnection) -> None:

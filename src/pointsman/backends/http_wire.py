@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Literal, Self, cast
 
@@ -57,7 +56,7 @@ class UpstreamResponse:
 
     def __init__(self, connection: "WireConnection") -> None:
         self._connection = connection
-        self._queue: deque[bytes] = deque()
+        self._queue: list[bytes] = []
         self._queued = 0
         self._ended = False
         self._got_any = False
@@ -145,7 +144,7 @@ class UpstreamResponse:
 
     def _take(self) -> bytes:
         queue = self._queue
-        chunk = queue.popleft() if len(queue) == 1 else b"".join(queue)
+        chunk = queue[0] if len(queue) == 1 else b"".join(queue)
         queue.clear()
         self._queued = 0
         if self._connection.paused:
@@ -153,12 +152,6 @@ class UpstreamResponse:
         return chunk
 
     # What the connection tells us.
-
-    def add(self, data: bytes) -> None:
-        """A piece of the body has arrived."""
-        self._queue.append(data)
-        self._queued += len(data)
-        self._got_any = True
 
     def end(self, error: WireError | None = None) -> None:
         """The answer has ended, properly or by `error`."""
@@ -366,7 +359,10 @@ class WireConnection(asyncio.Protocol):
                 raise self._wrong(f"an interim answer {status} that was not asked for")
             return
         headers = self._headers
-        if sum(map(len, headers.values())) > _MAX_HEAD_BYTES or len(headers) > _MAX_HEADERS:
+        if (
+            self._raw > _MAX_HEAD_BYTES < sum(map(len, headers.values()))
+            or len(headers) > _MAX_HEADERS
+        ):
             raise self._wrong("the head of the answer is too large")
         self._headed = True
         self._keep = parser.should_keep_alive() and self._has_body
@@ -381,7 +377,8 @@ class WireConnection(asyncio.Protocol):
         self._to_the_end = not bodiless and coding is None and b"content-length" not in headers
         if not self._has_body:
             self._complete = True
-        response = cast(UpstreamResponse, self._response)
+        response = self._response
+        assert response is not None, "bytes without a request are not parsed"
         response.status = status
         response.headers = headers
         head, self._head = self._head, None
@@ -395,8 +392,12 @@ class WireConnection(asyncio.Protocol):
             self._dropping -= len(data)
             if self._dropping < 0:
                 raise self._wrong("more of the answer came than is worth dropping")
-        elif self._response is not None:
-            self._response.add(data)
+        else:
+            response = self._response
+            assert response is not None, "bytes without a request are not parsed"
+            response._queue.append(data)
+            response._queued += len(data)
+            response._got_any = True
 
     def on_message_complete(self) -> None:
         if self._headed:
@@ -426,8 +427,9 @@ class WireConnection(asyncio.Protocol):
         self._response = None
         self.deadline = 0.0
         self.served += 1
-        response.end()
-        response.wake()
+        response._ended = True
+        if response._waiter is not None:
+            response.wake()
         transport = self.transport
         if transport is None or self.closed:
             return

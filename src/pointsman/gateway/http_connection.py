@@ -227,6 +227,10 @@ class Connection(asyncio.Protocol):
                 self.transport.abort()
         elif self._held:
             self._held += data
+        elif len(data) <= _SLICE and not self._waiting:
+            used = self._parse(data)
+            if 0 <= used < len(data):
+                self._feed(data[used:])
         else:
             self._feed(data)
 
@@ -306,7 +310,7 @@ class Connection(asyncio.Protocol):
                 raise self._stop(505, "http_version", "HTTP/1.1 and HTTP/1.0 are spoken here")
         if len(headers) > limits.max_headers:
             raise self._stop(431, "headers_too_large", "too many headers")
-        if _size(headers) + len(self._url) > limits.max_header_bytes:
+        if self._raw + _SLICE > limits.max_header_bytes < _size(headers) + len(self._url):
             raise self._stop(431, "headers_too_large", "the request head is too large")
         method = METHODS.get(parser.get_method())
         if method is None:
@@ -334,10 +338,10 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         self._got += len(data)
-        if self._got > self.server.limits.max_body_bytes:
-            raise self._too_large()
         if self._body_left:
             self._body_left -= len(data)
+        elif self._got > self.server.limits.max_body_bytes:
+            raise self._too_large()
         if not self._body:
             self._body = data
         elif isinstance(self._body, bytearray):
@@ -352,13 +356,14 @@ class Connection(asyncio.Protocol):
         exchange = self._request
         body = self._body
         exchange.body = body if isinstance(body, bytes) else bytes(body)
-        exchange.id = self.server.next_id()
+        self.server.requests = exchange.id = self.server.requests + 1
         self._body = b""
         self._phase = _IDLE
         self._since = self.server.now
         self._expecting = False
         if self._current is None and not self.write_paused:
-            self._begin(exchange)
+            self._current = exchange
+            exchange._task = self.server.spawn(exchange)
         else:
             self._waiting.append(exchange)
             self._waiting_bytes += len(exchange.body)
@@ -442,14 +447,8 @@ class Connection(asyncio.Protocol):
     # Inside.
 
     def _feed(self, data: bytes) -> None:
-        size = len(data)
-        if size <= _SLICE and not self._waiting:
-            used = self._parse(data)
-            if 0 <= used < size:
-                self._feed(data[used:])
-            return
         view, at = memoryview(data), 0
-        while at < size:
+        while at < len(data):
             if self._is_ahead():
                 self._held = bytes(view[at:])
                 self.transport.pause_reading()
@@ -533,10 +532,6 @@ class Connection(asyncio.Protocol):
             or self._waiting_bytes >= limits.max_pipelined_bytes
         )
 
-    def _begin(self, exchange: Exchange) -> None:
-        self._current = exchange
-        exchange._task = self.server.spawn(exchange)
-
     def _advance(self) -> None:
         """The line is free: the next waiting request, the bytes held back, or the end."""
         if self.write_paused:
@@ -544,7 +539,8 @@ class Connection(asyncio.Protocol):
         if self._waiting:
             exchange = self._waiting.popleft()
             self._waiting_bytes -= len(exchange.body)
-            self._begin(exchange)
+            self._current = exchange
+            exchange._task = self.server.spawn(exchange)
         if self._held and not self._is_ahead():
             held, self._held = self._held, b""
             self._feed(held)

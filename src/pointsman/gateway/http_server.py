@@ -27,6 +27,7 @@ class HttpServer:
         self.limits = limits or HttpLimits()
         self.loop = asyncio.get_running_loop()
         self.draining = False
+        self.requests = 0  # received whole since the start
         self.now = self.loop.time()  # coarse: moved on once a second
         self.date = date_line()
         self._handler = handler
@@ -34,7 +35,6 @@ class HttpServer:
         self._connections: set[Connection] = set()
         self._surplus: set[Connection] = set()  # over max_connections, being told so
         self._tasks: set[asyncio.Task[None]] = set()
-        self._requests = 0
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event = asyncio.Event()
 
@@ -42,11 +42,6 @@ class HttpServer:
     def connections(self) -> int:
         """Open client connections."""
         return len(self._connections)
-
-    @property
-    def requests(self) -> int:
-        """Requests received whole since the start."""
-        return self._requests
 
     @property
     def in_flight(self) -> int:
@@ -127,11 +122,6 @@ class HttpServer:
         self._connections.discard(connection)
         self._surplus.discard(connection)
         self._tell_empty()
-
-    def next_id(self) -> int:
-        """A number for a request."""
-        self._requests += 1
-        return self._requests
 
     def spawn(self, exchange: Exchange) -> asyncio.Task[None]:
         """The handler's task for a request."""
