@@ -5,15 +5,15 @@ import contextlib
 import random
 import socket
 import ssl
-import subprocess
 import tracemalloc
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wirekit import LOOPS, pieces_of, run, until
+from wirekit import LOOPS, pieces_of, run, self_signed, until
 
 from pointsman.backends import http_wire
 from pointsman.backends.http_pool import HttpPool, Lane, Origin, UpstreamResponse, WireError
@@ -761,20 +761,11 @@ def test_an_upstream_is_not_read_faster_than_it_is_consumed() -> None:
 # TLS.
 
 
-def test_a_certificate_that_is_not_trusted_is_refused(tmp_path: Any) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
+def test_a_certificate_that_is_not_trusted_is_refused(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = self_signed(context, tmp_path)
 
     async def main() -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 await reader.readuntil(b"\r\n\r\n")

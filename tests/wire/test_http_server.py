@@ -5,13 +5,26 @@ import json
 import random
 import re
 import socket
+import ssl
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wirekit import LOOPS, Served, get, pieces_of, post, post_chunked, run, serving, until
+from wirekit import (
+    LOOPS,
+    Served,
+    get,
+    pieces_of,
+    post,
+    post_chunked,
+    run,
+    self_signed,
+    serving,
+    until,
+)
 
 from pointsman.gateway import http_server
 from pointsman.gateway.http_connection import Connection
@@ -42,7 +55,7 @@ def answered(data: bytes, handler: Any = echo, **limits: Any) -> bytes:
 
     async def main() -> bytes:
         async with serving(handler, **limits) as served:
-            return await served.talk(data, half_close=True)
+            return await served.talk(data, half_close=b"HTTP/1.0" not in data)
 
     return run(main())
 
@@ -107,9 +120,9 @@ def test_http_1_0_gets_a_stream_to_the_end_of_the_connection() -> None:
 
 def test_http_1_0_keep_alive_is_granted_when_asked_for() -> None:
     assert b"connection: close" in answered(get(version="1.0"))
-    both = get("/", "Connection: keep-alive", version="1.0") * 2
+    both = get("/", "Connection: keep-alive", version="1.0") + get(version="1.0")
     answer = answered(both)
-    assert answer.count(b"connection: keep-alive") == 2
+    assert answer.index(b"connection: keep-alive") < answer.index(b"connection: close")
 
 
 def test_head_has_the_length_and_no_body() -> None:
@@ -442,6 +455,25 @@ def test_connections_over_the_limit_are_told_when_to_come_back() -> None:
             await until(lambda: served.server.connections == 1)
             assert status_of(await served.talk(get("/", "Connection: close"))) == 200
             kept.pop().close()
+
+    run(main())
+
+
+def test_a_flood_of_connections_is_dropped_beyond_those_told() -> None:
+    async def main() -> None:
+        async with serving(hello, max_connections=1) as served:
+            first = await served.connect()
+            await first.send(get())
+            await first.until(b"hello")
+            flood = [await served.connect() for _ in range(400)]
+            answers = await asyncio.gather(*(client.rest() for client in flood))
+            told = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503")]
+            assert len(told) >= 256
+            assert len(served.server._surplus) <= 256
+            await first.send(get())
+            await first.until(b"hello")
+            for client in [first, *flood]:
+                client.close()
 
     run(main())
 
@@ -789,7 +821,7 @@ def test_noise_is_survived(noise: bytes, cuts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("way", ["close", "reset"])
+@pytest.mark.parametrize("way", ["close", "reset", "close 1.0"])
 def test_a_client_that_goes_away_cancels_the_handler(way: str, loop: str) -> None:
     async def main() -> None:
         began, cancelled = asyncio.Event(), asyncio.Event()
@@ -804,7 +836,7 @@ def test_a_client_that_goes_away_cancels_the_handler(way: str, loop: str) -> Non
 
         async with serving(handler) as served:
             client = await served.connect()
-            await client.send(get())
+            await client.send(get(version="1.0" if "1.0" in way else "1.1"))
             await began.wait()
             if way == "reset":
                 linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
@@ -1009,6 +1041,24 @@ def test_accepted_sockets_send_without_delay() -> None:
         async with serving(handler) as served:
             await served.talk(get("/", "Connection: close"))
         assert seen[0]
+
+    run(main())
+
+
+def test_it_speaks_tls(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trusted = ssl.create_default_context(cafile=str(self_signed(context, tmp_path)))
+
+    async def main() -> None:
+        server = HttpServer(hello)
+        ((host, port),) = await server.start("127.0.0.1", 0, ssl=context)
+        reader, writer = await asyncio.open_connection(
+            host, port, ssl=trusted, server_hostname="localhost"
+        )
+        writer.write(get() + get("/", "Connection: close"))
+        assert (await reader.read()).count(b"hello") == 2
+        writer.close()
+        await server.drain(1)
 
     run(main())
 

@@ -4,9 +4,13 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
+import pytest
 import uvloop
 
 from pointsman.gateway.http_server import Exchange, HttpLimits, HttpServer
@@ -139,3 +143,17 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """The data split at the given places (taken modulo its length)."""
     at = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
     return [data[begin:end] for begin, end in itertools.pairwise(at)]
+
+
+def self_signed(context: ssl.SSLContext, folder: Path) -> Path:
+    """Give the context a certificate for localhost, valid for a day; its file."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+    context.load_cert_chain(certificate, key)
+    return certificate

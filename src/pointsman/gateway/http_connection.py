@@ -217,7 +217,7 @@ class Connection(asyncio.Protocol):
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if not self.server.admit(self):
+        if not self.server.admit(self) and not self.transport.is_closing():
             self._refuse(Refusal(503, "overloaded", "too many connections; try again shortly"))
 
     def data_received(self, data: bytes) -> None:
@@ -235,9 +235,16 @@ class Connection(asyncio.Protocol):
             self._feed(data)
 
     def eof_received(self) -> bool:
-        """Half-closed or gone? A client that still reads gets its answer; see `_probe`."""
+        """Half-closed or gone? A client that still reads gets its answer; see `_probe`.
+
+        HTTP/1.0 has no interim answers to probe with, and is mostly spoken by proxies, which close
+        both ways: there, and within TLS, the end of what is sent is the end.
+        """
         self._eof = True
-        if self._phase >= _REFUSED or (self._current is None and not self._held):
+        current = self._current
+        if self._phase >= _REFUSED or (current is None and not self._held):
+            return False
+        if current is not None and not current._modern:
             return False
         if self.transport.get_extra_info("sslcontext") is not None:
             return False
