@@ -9,18 +9,26 @@ import msgspec
 
 from pointsman.cli.output import config_option, load_config, note
 
+_HELP = """Serve the OpenAI-compatible endpoint until SIGTERM or Ctrl-C.
 
-@click.command(
-    epilog="\b\nExamples:\n  pointsman serve\n  pointsman serve -c portfolio.yaml --port 4200",
-)
+What is being answered then may finish; a second signal stops at once.
+
+\b
+Examples:
+  pointsman serve
+  pointsman serve -c portfolio.yaml --port 4200
+"""
+
+
+@click.command(help=_HELP)
 @config_option
 @click.option("--host", help="Listen here instead of server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of server.port.")
 @click.option("--log-level", default="warning", show_default=True,
               type=click.Choice(["debug", "info", "warning", "error"]))  # fmt: skip
 def command(config_path: Path, host: str | None, port: int | None, log_level: str) -> None:
-    """Serve the OpenAI-compatible endpoint until SIGTERM or Ctrl-C."""
-    from pointsman.gateway.serving import run
+    """Addresses and the end of it to stderr; nothing to stdout."""
+    from pointsman.gateway.serving import DRAIN_S, run
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
     config = load_config(config_path)
@@ -37,4 +45,7 @@ def command(config_path: Path, host: str | None, port: int | None, log_level: st
         note(f"asks: {', '.join(['auto', *config.aliases, *(f'task:{t}' for t in config.tasks)])}")
         note(f"journal: {config.journal.path} · stop with Ctrl-C")
 
-    run(config, ready=ready)
+    def stopping() -> None:
+        note(f"stopping: answers on their way have {DRAIN_S:.0f} s; the same again stops at once")
+
+    run(config, ready=ready, stopping=stopping)
