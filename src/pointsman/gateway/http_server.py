@@ -6,7 +6,8 @@ import socket
 import ssl as tls
 from collections.abc import Sequence
 
-from pointsman.gateway.http_connection import Connection, Exchange, Handler
+from pointsman.gateway.http_connection import Connection
+from pointsman.gateway.http_exchange import Exchange, Handler
 from pointsman.gateway.http_message import (
     Headers,
     HttpLimits,
