@@ -4,9 +4,11 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pointsman import __version__
 from pointsman.answering.feedback import Feedback, Recent
@@ -14,8 +16,10 @@ from pointsman.answering.shell import Answering
 from pointsman.answering.targets import Targets
 from pointsman.backends.address import Address
 from pointsman.backends.embedded_engine import EmbeddedEngine
+from pointsman.backends.embedded_hub import Hub
 from pointsman.backends.embedded_supervisor import Supervisor
 from pointsman.backends.http_pool import HttpPool
+from pointsman.backends.model_files import default_cache_dir
 from pointsman.backends.openai_http import OpenAIBackend
 from pointsman.config import as_json
 from pointsman.domain.portfolio import Deployment
@@ -27,7 +31,10 @@ from pointsman.telemetry import Metrics
 
 
 class SystemClock:
-    """The real clocks and dice; the only place that reads them."""
+    """The real clocks and dice; the only place that reads them. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._pool, self._used = b"", 0
 
     def now_us(self) -> int:
         """Microseconds since 1970, UTC."""
@@ -38,8 +45,12 @@ class SystemClock:
         return time.monotonic()
 
     def entropy(self, size: int) -> bytes:
-        """From the kernel."""
-        return os.urandom(size)
+        """From the kernel, fetched 4 KiB at a time: ids are minted on the path of each request."""
+        start = self._used
+        self._used += size
+        if self._used > len(self._pool):
+            self._pool, start, self._used = os.urandom(max(4096, size)), 0, size
+        return self._pool[start : self._used]
 
     def draw(self) -> float:
         """Uniform in [0, 1)."""
@@ -56,14 +67,16 @@ class Application:
         self.started_s = self.clock.now_us() // 1_000_000
         self.targets = Targets(config)
         self.metrics = Metrics()
-        self.reports = JournalReader(config.journal.path)
+        self.reports = JournalReader(config.journal_path)
         self._recent = Recent()
         self._engines = Supervisor(
-            EmbeddedEngine(item) for item in config.deployments.values() if item.embedded
+            EmbeddedEngine(placed(config, item), hub=hub(os.environ))
+            for item in config.deployments.values()
+            if item.embedded
         )
         self._pool = HttpPool()
         self.journal = JournalWriter(
-            config.journal.path,
+            config.journal_path,
             durability=config.journal.durability,
             fsync_window_s=config.journal.fsync_window_s,
             segment_bytes=config.journal.segment_bytes,
@@ -126,27 +139,23 @@ class Application:
         self.metrics.ended(admission, end)
 
 
+def placed(config: Configuration, deployment: Deployment) -> Deployment:
+    """The deployment with its model's path as it is from anywhere."""
+    model = deployment.embedded
+    if model is None or model.gguf.startswith(("embedded:", "hub:")):
+        return deployment
+    model = msgspec.structs.replace(model, gguf=config.placed(model.gguf))
+    return msgspec.structs.replace(deployment, embedded=model)
+
+
+def hub(env: Mapping[str, str]) -> Hub:
+    """The model hub as the environment names it: HF_ENDPOINT, HF_TOKEN, XDG_CACHE_HOME."""
+    cache = default_cache_dir(home=Path.home(), xdg_cache_home=env.get("XDG_CACHE_HOME"))
+    endpoint = env.get("HF_ENDPOINT") or "https://huggingface.co"
+    return Hub(cache_dir=cache, endpoint=endpoint, token=env.get("HF_TOKEN") or None)
+
+
 def record_configuration(journal: JournalWriter, config: Configuration, at_us: int) -> None:
     """Write the configuration in force, without secrets, so that traces can name its digest."""
-    import msgspec
-
     text = msgspec.json.encode(as_json(config)).decode()
     journal.append(ConfigRecord(at_us=at_us, digest=config.digest, version=__version__, text=text))
-
-
-class Workspace:
-    """The journal of a configuration for commands and programs: reading, and adding outcomes."""
-
-    def __init__(self, config: Configuration) -> None:
-        self.config = config
-        self.root = Path(config.journal.path)
-        self.reports = JournalReader(config.journal.path)
-        self.clock = SystemClock()
-
-    def with_feedback(self, use: Callable[[Feedback], Any]) -> Any:
-        """Run `use` with a Feedback that writes to a segment of its own, then close it."""
-        journal = JournalWriter(self.root)
-        try:
-            return use(Feedback(journal, self.reports, Recent(), self.clock))
-        finally:
-            journal.close()

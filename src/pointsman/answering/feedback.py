@@ -1,8 +1,9 @@
 """Outcomes from the product: facts about traces, named by trace id or by the answer's own id."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import Any, NamedTuple, TypeVar
 
 from pointsman.answering.asked import Clock
 from pointsman.domain.errors import InvalidRequest, NotFound
@@ -14,6 +15,15 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _REMEMBERED = 100_000  # traces and keys looked up without a query
 _MAX_TEXT = 4096  # characters of a value
+_MAX_KEY = 512  # characters
+_AHEAD_US = 86_400_000_000  # how far a client's clock may be before ours
+
+
+class Refused(NamedTuple):
+    """A row that was not recorded: its number, from 1, and why."""
+
+    row: int
+    why: str
 
 
 class Recent:
@@ -89,11 +99,16 @@ class Feedback:
     ) -> OutcomeRecord:
         """Record one fact about a trace that is remembered or was recalled.
 
-        Args: reference is a trace id or the `id` of an answer; tenant None: any (the operator).
+        Args: reference is a trace id or the `id` of an answer; tenant None: any (the operator);
+            at_us is when it happened, microseconds since 1970, if not now.
         Raises: NotFound for an unknown trace, and for one of another tenant; InvalidRequest
-            for a kind or value that cannot be recorded.
+            for a kind, value, key or time that cannot be recorded.
         """
-        _check(kind, value)
+        now_us = self._clock.now_us()
+        _check_kind(kind)
+        _check_value(value)
+        _check_key(key)
+        _check_time(at_us, now_us)
         found = self._recent.find(reference)
         if found is None or (tenant is not None and found[1] != tenant):
             raise NotFound(
@@ -105,7 +120,6 @@ class Feedback:
         trace, owner = found
         if key is not None and (owner, key) in self._keys:
             return self._keys[owner, key]
-        now_us = self._clock.now_us()
         record = OutcomeRecord(
             id=outcome_id(now_us // 1000, self._clock.entropy(10)),
             at_us=at_us if at_us is not None else now_us,
@@ -123,21 +137,20 @@ class Feedback:
 
     def add_many(
         self,
-        rows: Sequence[dict[str, Any]],
+        rows: Sequence[Mapping[str, Any]],
         *,
         source: str,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> tuple[int, list[str]]:
-        """Record rows of `trace` (or `id`), `kind`, `value`, `key`; the good ones and why not.
+    ) -> tuple[int, list[Refused]]:
+        """Record rows of `trace` (or `id`), `kind`, `value`, `key`, `at_us`: those that are good.
 
-        Returns: how many were recorded, and one message for each row that was not, by number.
+        Returns: how many were recorded, and the others with the reason.
         """
         done, refused = 0, []
-        named = [row.get("trace") or row.get("id") or row.get("response_id") for row in rows]
+        named = [_reference(row) for row in rows]
         self.recall([item for item in named if isinstance(item, str)])
-        for number, row in enumerate(rows, 1):
+        for number, (row, reference) in enumerate(zip(rows, named, strict=True), 1):
             try:
-                reference = row.get("trace") or row.get("id") or row.get("response_id")
                 if not isinstance(reference, str) or not isinstance(row.get("kind"), str):
                     raise InvalidRequest("a row needs `trace` (or `id`) and `kind`")
                 self.add(
@@ -146,12 +159,16 @@ class Feedback:
                 )  # fmt: skip
                 done += 1
             except (InvalidRequest, NotFound) as error:
-                refused.append(f"row {number}: {error.what}")
+                refused.append(Refused(number, error.what))
             progress(number)
         return done, refused
 
 
-def _check(kind: str, value: Any) -> None:
+def _reference(row: Mapping[str, Any]) -> Any:
+    return row.get("trace") or row.get("id") or row.get("response_id")
+
+
+def _check_kind(kind: str) -> None:
     if not kind or len(kind) > 64 or not kind.replace("_", "").replace("-", "").isalnum():
         raise InvalidRequest(
             "`kind` is a short word of letters, digits, - and _",
@@ -159,16 +176,49 @@ def _check(kind: str, value: Any) -> None:
             param="kind",
             code="invalid_kind",
         )
+
+
+def _check_value(value: Any) -> None:
+    wrong = ""
     if value is not None and not isinstance(value, bool | int | float | str):
+        wrong = "is a boolean, a number or a text"
+    elif isinstance(value, str) and (len(value) > _MAX_TEXT or not _is_text(value)):
+        wrong = f"is over {_MAX_TEXT} characters" if len(value) > _MAX_TEXT else "is not Unicode"
+    elif isinstance(value, float) and not isfinite(value):
+        wrong = "is not a finite number"
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        wrong = "is over 64 bits"
+    if wrong:
+        raise InvalidRequest(f"`value` {wrong}", param="value", code="invalid_value")
+
+
+def _check_key(key: Any) -> None:
+    """A record with anything else could be written, and never be read again."""
+    if key is not None and not (isinstance(key, str) and len(key) <= _MAX_KEY and _is_text(key)):
         raise InvalidRequest(
-            "`value` is a boolean, a number or a text", param="value", code="invalid_value"
+            f"`key` is a text of up to {_MAX_KEY} characters", param="key", code="invalid_key"
         )
-    if isinstance(value, str) and len(value) > _MAX_TEXT:
+
+
+def _check_time(at_us: Any, now_us: int) -> None:
+    if at_us is None:
+        return
+    whole = isinstance(at_us, int) and not isinstance(at_us, bool)
+    if not whole or not 0 <= at_us <= now_us + _AHEAD_US:
         raise InvalidRequest(
-            f"`value` is over {_MAX_TEXT} characters", param="value", code="invalid_value"
+            "`at_us` is microseconds since 1970, and not in the future",
+            param="at_us",
+            code="invalid_time",
         )
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
-        raise InvalidRequest("`value` is over 64 bits", param="value", code="invalid_value")
+
+
+def _is_text(text: str) -> bool:
+    """False for half a surrogate pair, which no file of ours can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _put(table: OrderedDict[_K, _V], key: _K, value: _V, size: int) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from pointsman.config.decoding import decode
 from pointsman.config.including import Reading, read_with_includes
 from pointsman.config.problems import Problems, Source
@@ -32,7 +34,8 @@ def load(path: Path, *, env: Mapping[str, str]) -> Configuration:
     problems = Problems(source)
     text = decode_bytes(data, source, problems)
     problems.raise_if_any()
-    return _configuration(text or "", source, env, path)
+    config = _configuration(text or "", source, env, path)
+    return msgspec.structs.replace(config, folder=str(path.parent.absolute()))
 
 
 def parse(

@@ -5,14 +5,15 @@ PointsmanError
 ├── ConfigurationError        exit 3   500  a file does not say what it must
 ├── CheckFailed               exit 4   500  a check said no: chain broken, gate failed
 ├── ExtraMissing              exit 3   500  an optional part is not installed
-├── RequestError
+├── RequestError              exit 2
 │   ├── InvalidRequest                 400  invalid_request_error
 │   ├── Unauthenticated                401  authentication_error
 │   ├── Forbidden                      403  permission_error
 │   ├── NotFound                       404  model, task or trace unknown
 │   ├── MethodNotAllowed               405
 │   ├── RequestTooLarge                413
-│   └── Overloaded                     503  with Retry-After
+│   ├── RateLimited           exit 5   429  the deployments' own limit
+│   └── Overloaded            exit 5   503  with Retry-After
 ├── UpstreamError             exit 5   502  no deployment could answer
 │   └── UpstreamTimeout       exit 5   504
 └── JournalUnavailable        exit 1   503  a fact could not be written: nothing is answered
@@ -98,6 +99,7 @@ class RequestError(PointsmanError):
 
     error_type = "invalid_request_error"
     http_status = 400
+    exit_code = 2
 
 
 class InvalidRequest(RequestError):
@@ -149,6 +151,7 @@ class RateLimited(RequestError):
     code = "rate_limit_exceeded"
     error_type = "rate_limit_error"
     http_status = 429
+    exit_code = 5
 
 
 class Overloaded(RequestError):
@@ -157,6 +160,7 @@ class Overloaded(RequestError):
     code = "overloaded"
     error_type = "server_error"
     http_status = 503
+    exit_code = 5
 
 
 class UpstreamError(PointsmanError):

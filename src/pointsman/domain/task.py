@@ -136,3 +136,13 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalSettings = JournalSettings()
     # where secrets came from, `("keys.app1.key", "${APP1_KEY}")`: so that they can be shown
     secret_sources: tuple[tuple[str, str], ...] = ()
+    folder: str = ""  # of the file: relative paths start there; no part of the digest
+
+    def placed(self, path: str) -> str:
+        """A path of the file as it is from anywhere."""
+        return path if not self.folder or path.startswith("/") else f"{self.folder}/{path}"
+
+    @property
+    def journal_path(self) -> str:
+        """Where facts are kept, wherever the program runs."""
+        return self.placed(self.journal.path)

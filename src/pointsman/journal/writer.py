@@ -4,6 +4,7 @@ import contextlib
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
@@ -49,8 +50,9 @@ class JournalWriter:
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.durability = durability
-        self._pid = os.getpid()
-        self.writer = f"{ulid(clock_ms(), entropy(10))}-{self._pid}"
+        self._forked = False  # set in a child of ours, where this writer may not write
+        os.register_at_fork(after_in_child=_forget(self))
+        self.writer = f"{ulid(clock_ms(), entropy(10))}-{os.getpid()}"
         self._disk = disk or Disk()
         self._segment_bytes = segment_bytes
         self._layout = layout(root)
@@ -143,7 +145,7 @@ class JournalWriter:
         self.close()
 
     def _check(self) -> None:
-        assert os.getpid() == self._pid, "a journal writer belongs to the process that opened it"
+        assert not self._forked, "a journal writer belongs to the process that opened it"
         if self._sync.fault is not None:
             self._sync.check()
         if self._closed:
@@ -251,3 +253,15 @@ def _too_large(what: str, size: int, most: int) -> JournalUnavailable:
         why=f"the bound is {most} bytes",
         next="send less, or set capture: digests for this task",
     )
+
+
+def _forget(writer: JournalWriter) -> Callable[[], None]:
+    """What a forked child does with its copy of the writer; holds it weakly."""
+    reference = weakref.ref(writer)
+
+    def after_fork() -> None:
+        copy = reference()
+        if copy is not None:
+            copy._forked = True
+
+    return after_fork

@@ -84,7 +84,7 @@ def _objection(
         return "checks: " + ", ".join(failed)
     if not known and any(name.startswith("logprob") for name in gate.references):
         return "the engine gave no logprobs"
-    return f"not {gate.text}"
+    return f"not met: {gate.text}"
 
 
 def _worst(replies: Sequence[Reply]) -> tuple[float | None, float | None]:

@@ -102,7 +102,7 @@ def compile_expression_check(spec: Any) -> Look:
             env["number"] = float(_number(answer)[0])
         if wants_json:
             with suppress(Found):  # Unjudged goes up: JSON out of bounds is not "no JSON"
-                env["json"] = answer.json()
+                env["json"] = _as_doubles(answer.json())
         try:
             holds = expression.test(env)
         except EvaluationError as error:
@@ -111,6 +111,17 @@ def compile_expression_check(spec: Any) -> Look:
             raise Found("the expression is false")
 
     return look
+
+
+def _as_doubles(value: Any) -> Any:
+    """JSON with every number a double, as CEL has it, so that fields can be added and compared."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, list):
+        return [_as_doubles(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _as_doubles(item) for name, item in value.items()}
+    return value
 
 
 def _number(answer: Answer) -> tuple[Decimal, int | None]:
