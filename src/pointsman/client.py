@@ -3,19 +3,32 @@
 import http.client
 import json
 import ssl
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pointsman.domain.errors import NotFound, PointsmanError, UpstreamError, UsageError
+from pointsman.domain.errors import (
+    Forbidden,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    PointsmanError,
+    RateLimited,
+    RequestTooLarge,
+    Unauthenticated,
+    UpstreamError,
+    UpstreamTimeout,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from pointsman.analytics.report import Report
+    from pointsman.answering.feedback import Refused
     from pointsman.domain.records import BodyRef
     from pointsman.domain.task import Configuration
-    from pointsman.journal import SealReport, VerifyReport
+    from pointsman.journal import Fault, SealReport, VerifyReport
 
 DEFAULT_URL = "http://127.0.0.1:4100/v1"
 
@@ -29,9 +42,19 @@ class Client:
     def __init__(
         self, base_url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 600.0
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(base_url)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname)
+            _ = parts.port  # parsed when read
+        except ValueError:
+            known = False
+        if not known:
             raise UsageError(f"{base_url!r} is not an http(s) URL", next=f"try {DEFAULT_URL}")
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise UsageError(
+                "the key holds what no HTTP header can carry",
+                next="check for a line break or a letter that only looks right",
+            )
         self._parts = parts
         self._path = parts.path.rstrip("/")
         self._api_key = api_key
@@ -45,35 +68,36 @@ class Client:
         Args: text is the user's message, or a list of messages; fields go into the request.
         Raises: PointsmanError with the gateway's own words; UpstreamError if it is not there.
         """
-        messages = [{"role": "user", "content": text}] if isinstance(text, str) else list(text)
-        body = {"model": model, "messages": messages, **fields}
-        headers, answer = self._call("POST", "/chat/completions", body)
-        return {**answer, "x_trace": headers.get("x-pointsman-trace"),
-                "x_deployment": headers.get("x-pointsman-deployment")}  # fmt: skip
+        body = {"model": model, "messages": _messages(text), **fields}
+        response, answer = self._call("POST", "/chat/completions", body)
+        return {**answer, **_extra(response)}
 
     def stream(
         self, text: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **fields: Any
     ) -> Iterator[dict[str, Any]]:
-        """The chunks of one streamed answer. Raises: PointsmanError where it breaks off."""
-        messages = [{"role": "user", "content": text}] if isinstance(text, str) else list(text)
-        body = {"model": model, "messages": messages, "stream": True, **fields}
+        """The chunks of one streamed answer, each with `x_trace` as in `ask`.
+
+        Raises: PointsmanError where it is refused or breaks off; nothing is asked before the
+            first chunk is.
+        """
+        body = {"model": model, "messages": _messages(text), "stream": True, **fields}
         connection, response = self._open("POST", "/chat/completions", body)
         try:
-            ended = False
+            extra = _extra(response)
             for line in response:
-                if not line.startswith(b"data: "):
+                if not line.startswith(b"data:"):
                     continue
-                data = line[6:].strip()
+                data = line[5:].strip()
                 if data == b"[DONE]":
-                    ended = True
-                    break
+                    return
                 chunk = json.loads(data)
+                if not isinstance(chunk, dict):
+                    raise ValueError("an event is not an object")
                 if "error" in chunk:
-                    raise UpstreamError(str(chunk["error"].get("message", chunk["error"])))
-                yield chunk
-            if not ended:
-                raise UpstreamError("the stream ended before its answer did")
-        except (OSError, http.client.HTTPException) as error:
+                    raise UpstreamError(str(_said(chunk).get("message") or chunk["error"]))
+                yield {**chunk, **extra}
+            raise UpstreamError("the stream ended before its answer did")
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise UpstreamError("the stream broke off", why=str(error)) from error
         finally:
             connection.close()
@@ -92,12 +116,13 @@ class Client:
 
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None
-    ) -> tuple[dict[str, str], dict[str, Any]]:
+    ) -> tuple[http.client.HTTPResponse, dict[str, Any]]:
         connection, response = self._open(method, path, body)
         try:
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            answer: dict[str, Any] = json.loads(response.read())
-            return headers, answer
+            answer = json.loads(response.read())
+            if not isinstance(answer, dict):
+                raise ValueError("it is not an object")
+            return response, answer
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise UpstreamError("the gateway's answer could not be read", why=str(error)) from error
         finally:
@@ -122,28 +147,65 @@ class Client:
         try:
             connection.request(method, self._path + path, payload, headers)
             response = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             connection.close()
             raise UpstreamError(
-                f"no gateway answers at {parts.scheme}://{parts.netloc}",
+                f"no gateway answers at {parts.scheme}://{host}" + (f":{port}" if port else ""),
                 why=str(error),
                 next="start one with `pointsman serve`",
             ) from error
-        if response.status >= 400:
+        if response.status != 200:
             try:
-                said = json.loads(response.read()).get("error", {})
-            except (ValueError, OSError, AttributeError):
+                said = _said(json.loads(response.read(_MOST_ERROR_BYTES)))
+            except (ValueError, OSError, http.client.HTTPException):
                 said = {}
             connection.close()
-            raise _error(response.status, said)
+            raise _error(response, said)
         return connection, response
 
 
-def _error(status: int, said: Mapping[str, Any]) -> PointsmanError:
-    text = str(said.get("message") or f"the gateway answered {status}")
-    code = said.get("code")
-    kind = UpstreamError if status >= 500 else NotFound if status == 404 else UsageError
-    return kind(text, code=str(code) if code else None, status=status)
+def _messages(text: str | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [{"role": "user", "content": text}] if isinstance(text, str) else list(text)
+
+
+def _extra(response: http.client.HTTPResponse) -> dict[str, str | None]:
+    """What the gateway says beside its answer; a stream that was held long says it in its end."""
+    return {
+        "x_trace": response.getheader("x-pointsman-trace"),
+        "x_deployment": response.getheader("x-pointsman-deployment"),
+    }
+
+
+def _said(body: Any) -> dict[str, Any]:
+    """The error object in an answer; empty where there is none."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, str):
+        return {"message": error}
+    return error if isinstance(error, dict) else {}
+
+
+_KINDS: Mapping[int, type[PointsmanError]] = {
+    kind.http_status: kind
+    for kind in (
+        InvalidRequest, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, RequestTooLarge,
+        RateLimited, Overloaded, UpstreamTimeout,
+    )
+}  # fmt: skip
+_MOST_ERROR_BYTES = 1 << 20
+
+
+def _error(response: http.client.HTTPResponse, said: Mapping[str, Any]) -> PointsmanError:
+    """The error that the gateway raised, as the class it raised it with."""
+    status = response.status
+    general = UpstreamError if not 400 <= status < 500 else InvalidRequest
+    code, param, wait = said.get("code"), said.get("param"), response.getheader("retry-after") or ""
+    return _KINDS.get(status, general)(
+        str(said.get("message") or f"the gateway answered {status}"),
+        code=str(code) if code else None,
+        param=str(param) if param else None,
+        retry_after_s=float(wait) if wait.isdigit() else None,
+        status=status,
+    )
 
 
 class Workspace:
@@ -155,8 +217,8 @@ class Workspace:
 
         self.config = config
         self._clock = SystemClock()
-        self._root = Path(config.journal.path)
-        self._reports = JournalReader(config.journal.path)
+        self.root = Path(config.journal_path)
+        self._reports = JournalReader(config.journal_path)
 
     @classmethod
     def open(cls, path: str | Path = "pointsman.yaml") -> "Workspace":
@@ -177,6 +239,11 @@ class Workspace:
     def attempts(self, *, since_us: int = 0, task: str | None = None) -> list[dict[str, Any]]:
         """Every attempt of the requests that ended: the columns of the `attempts` query."""
         return list(self._reports.query("attempts", {"since_us": since_us, "task": task}))
+
+    @property
+    def faults(self) -> "tuple[Fault, ...]":
+        """Where the journal could not be read further, as of the last question; see `verify`."""
+        return self._reports.faults
 
     def trace(self, reference: str) -> dict[str, Any]:
         """Everything about one trace, named by its id or by the answer's own id.
@@ -225,12 +292,15 @@ class Workspace:
         *,
         source: str = "import",
         progress: Any = lambda done: None,
-    ) -> tuple[int, list[str]]:
-        """Record outcomes (`trace` or `id`, `kind`, `value`, `key`); how many, and why not."""
+    ) -> "tuple[int, list[Refused]]":
+        """Record outcomes (`trace` or `id`, `kind`, `value`, `key`, `at_us`).
+
+        Returns: how many were recorded, and which rows (from 1) were not and why.
+        """
         from pointsman.answering.feedback import Feedback, Recent
         from pointsman.journal import JournalWriter
 
-        journal = JournalWriter(self._root)
+        journal = JournalWriter(self.root)
         try:
             feedback = Feedback(journal, self._reports, Recent(), self._clock)
             return feedback.add_many([dict(row) for row in rows], source=source, progress=progress)
@@ -241,22 +311,29 @@ class Workspace:
         """Walk every record: checksums, the hash chain, the sealed files."""
         from pointsman.journal import verify
 
-        return verify(self._root)
+        return verify(self.root)
 
     def seal(self) -> "SealReport":
-        """Turn closed segments into Parquet, and erase bodies older than their retention."""
+        """Turn closed segments into Parquet. Bodies past their retention: see `expire`."""
         from pointsman.journal import seal
 
-        return seal(self._root)
+        return seal(self.root)
 
     def expire(self) -> int:
         """Erase the bodies whose task's retention is over; how many were erased."""
-        now_us, erased = self._clock.now_us(), 0
-        for row in self._reports.query("expired", {"now_us": now_us}):
-            for name in ("request", "response"):
-                if row[name] is not None and self._reports.erase_body(_ref(row[name])):
-                    erased += 1
-        return erased
+        rows = self._reports.query("expired", {"now_us": self._clock.now_us()})
+        bodies = [row[name] for row in rows for name in ("request", "response")]
+        return self._reports.erase_bodies(_ref(body) for body in bodies if body is not None)
+
+    def close(self) -> None:
+        """Let go of the memory of the questions asked so far. Safe to repeat."""
+        self._reports.close()
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _body(self, raw: Mapping[str, Any] | None) -> str | None:
         if raw is None:
@@ -272,8 +349,3 @@ def _ref(raw: Any) -> "BodyRef":
 
     said = json.loads(raw) if isinstance(raw, str) else raw
     return msgspec.convert(said, BodyRef)
-
-
-def hours_ago_us(hours: float) -> int:
-    """Microseconds since 1970 of so many hours before now."""
-    return int((time.time() - hours * 3600) * 1e6)
