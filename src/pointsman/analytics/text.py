@@ -22,7 +22,8 @@ _INDENT = "  "
 
 def render_report(report: Report, *, width: int = 100) -> str:
     """The report as text of at most `width` columns where its names allow; ends in a newline."""
-    span = f"{moment(report.since_us)} to {moment(report.until_us)} UTC"
+    start = moment(report.since_us) + " to" if report.since_us > 0 else "everything up to"
+    span = f"{start} {moment(report.until_us)} UTC"
     known = f"outcomes until {moment(report.now_us)}"
     lines = filled([span, known, f"{100 * report.level:g} % intervals"], width=width)
     if not report.tasks:

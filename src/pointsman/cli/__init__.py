@@ -1,8 +1,12 @@
 """The command line: one module per noun, loaded when it is named."""
 
 import importlib
+import io
+import os
+import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import click
 
@@ -44,6 +48,14 @@ class _Nouns(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `| head` has seen enough, which is no error
+            with suppress(OSError, ValueError):  # nor is what is flushed at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
@@ -60,23 +72,37 @@ def cli() -> None:
     """The root of all commands."""
 
 
-def main(args: Sequence[str] | None = None) -> Any:
+def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code its errors name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows `?`
+            stream.reconfigure(errors="replace")
+    raise SystemExit(_exit_code(args))
+
+
+def _exit_code(args: Sequence[str] | None) -> int:
     try:
-        cli.main(args=list(args) if args is not None else None, standalone_mode=False)
-    except click.exceptions.Abort:
+        # click hands the code of its own exits (--help, --version) back
+        code = cli.main(args=list(args) if args is not None else None, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        raise SystemExit(130) from None
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        raise SystemExit(130) from None
-    except click.exceptions.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
+        return 130
     except click.ClickException as error:
         error.show()
-        raise SystemExit(2) from None
+        return 2
     except PointsmanError as error:
         report_error(error)
-        raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+        return error.exit_code
+    except OSError as error:
+        report_error(_of_the_system(error))
+        return 1
+
+
+def _of_the_system(error: OSError) -> PointsmanError:
+    """A file or disk that refused."""
+    name = f": {error.filename}" if error.filename is not None else ""
+    return PointsmanError(
+        f"{error.strerror or error}{name}",
+        next="check the path and its permissions; journal.path names where facts are kept",
+    )

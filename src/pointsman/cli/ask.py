@@ -1,11 +1,14 @@
 """`pointsman ask`: one question to a running gateway."""
 
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
-from pointsman.cli.output import json_option, note, print_json
+from pointsman.cli.output import json_option, note, print_json, print_lines, printable
 from pointsman.client import DEFAULT_URL, Client
+from pointsman.domain.errors import UsageError
 
 _HELP = """Ask a running gateway and print the answer.
 
@@ -28,16 +31,44 @@ def command(
 ) -> None:
     """The answer to stdout; trace and deployment to stderr."""
     client = Client(url, api_key=key)
-    question = sys.stdin.read() if text == "-" else text
+    question = _standard_input() if text == "-" else text
     if stream if stream is not None else sys.stdout.isatty() and not as_json:
-        for chunk in client.stream(question, model=model):
-            for choice in chunk.get("choices", ()):
-                click.echo(choice.get("delta", {}).get("content") or "", nl=False)
-        click.echo()
-        return
+        return _print_stream(client.stream(question, model=model), as_json)
     answer = client.ask(question, model=model)
     if as_json:
-        print_json(answer)
-        return
-    click.echo(answer["choices"][0]["message"].get("content") or "")
-    note(f"{answer['x_deployment']} · pointsman trace show {answer['x_trace']}")
+        return print_json(answer)
+    for choice in answer.get("choices", ()):
+        _print(choice["message"].get("content") or "")
+    click.echo()
+    _tell(answer)
+
+
+def _print_stream(chunks: Iterator[dict[str, Any]], as_json: bool) -> None:
+    last: dict[str, Any] = {}
+    for last in chunks:
+        if as_json:
+            print_lines([last])
+            continue
+        for choice in last.get("choices", ()):
+            _print(choice.get("delta", {}).get("content") or "")
+    if not as_json:
+        click.echo()
+        _tell(last)
+
+
+def _print(text: str) -> None:
+    """As it came into a pipe or file; on a terminal without what would steer it."""
+    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    if answer.get("x_trace"):
+        who = answer.get("x_deployment") or "answered"
+        note(f"{who} · pointsman trace show {answer['x_trace']}")
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"standard input is not UTF-8: {error}", next="convert it") from None

@@ -13,17 +13,26 @@ Examples:
 """
 
 
+_SHOW = """Print what is in force, secrets left out.
+
+\b
+Examples:
+  pointsman config show
+  pointsman config show --with-defaults --json
+"""
+
+
 @click.group(help="The configuration, resolved.\n\n" + _EXAMPLES)
 def command() -> None:
     """The noun."""
 
 
-@command.command("show")
+@command.command("show", help=_SHOW)
 @config_option
 @click.option("--with-defaults", is_flag=True, help="Also what the file leaves unsaid.")
 @json_option
 def show_config(config_path: Path, with_defaults: bool, as_json: bool) -> None:
-    """Print it, secrets left out."""
+    """As YAML, or as JSON."""
     from pointsman.config import as_json as to_json
     from pointsman.config import show
 

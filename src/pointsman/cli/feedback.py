@@ -1,21 +1,41 @@
 """`pointsman feedback`: what became of an answer."""
 
 import csv
+import io
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from pointsman.cli.output import Progress, config_option, json_option, note, open_workspace
 from pointsman.cli.output import print_json as put_json
-from pointsman.domain.errors import UsageError
+from pointsman.domain.errors import CheckFailed, UsageError
 
 _EXAMPLES = """\b
 Examples:
   pointsman feedback add tr_01J... accepted
-  pointsman feedback import outcomes.csv      columns: trace (or id), kind, value, key
+  pointsman feedback import outcomes.csv
 """
+_ADD = """Record one outcome of a trace (its id, or the answer's own id).
+
+\b
+Examples:
+  pointsman feedback add tr_01J... accepted
+  pointsman feedback add chatcmpl-71 edited --value 0.4 --key ticket-88
+"""
+_IMPORT = """Record the outcomes of a CSV file with headings, or of one JSON object a line.
+
+\b
+Examples:
+  pointsman feedback import outcomes.csv
+  pointsman feedback import outcomes.jsonl --json
+
+Columns: trace (or id), kind, and where they are known value, key, at_us. Good rows are recorded;
+the others are named by their line, and the exit code is then 4.
+"""
+_NAMED = 20  # lines told one by one
 
 
 @click.group(help="Tell what became of an answer.\n\n" + _EXAMPLES)
@@ -23,7 +43,7 @@ def command() -> None:
     """The noun."""
 
 
-@command.command("add")
+@command.command("add", help=_ADD)
 @config_option
 @click.argument("reference")
 @click.argument("kind")
@@ -33,52 +53,98 @@ def command() -> None:
 def add(
     config_path: Path, reference: str, kind: str, value: str | None, key: str | None, as_json: bool
 ) -> None:
-    """Record one outcome of a trace (its id, or the answer's own id)."""
+    """One outcome."""
     row = {"trace": reference, "kind": kind, "value": _value(value), "key": key}
     done, refused = open_workspace(config_path).add_feedback([row], source="cli")
     if refused:
-        raise UsageError(refused[0].removeprefix("row 1: "), next="pointsman trace list")
+        raise UsageError(refused[0].why, next="pointsman trace list")
     if as_json:
         put_json({"recorded": done})
     else:
         note(f"recorded: {reference} {kind}")
 
 
-@command.command("import")
+@command.command("import", help=_IMPORT)
 @config_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 def import_file(config_path: Path, file: Path, as_json: bool) -> None:
-    """Record outcomes from a CSV or JSON-lines file; bad rows are named, good ones are kept."""
-    rows = _rows(file)
-    progress = Progress(len(rows), "outcomes")
-    done, refused = open_workspace(config_path).add_feedback(
-        rows, source="import", progress=progress.update
+    """Many outcomes."""
+    lines = _read(file)
+    good = [line for line in lines if line.row is not None]
+    progress = Progress(len(good), "recording")
+    done, unfit = open_workspace(config_path).add_feedback(
+        [line.row for line in good if line.row is not None],
+        source="import",
+        progress=progress.update,
     )
+    refused = [(line.number, line.why) for line in lines if line.row is None]
+    refused += [(good[item.row - 1].number, item.why) for item in unfit]
     progress.close(f"· {done} recorded, {len(refused)} refused")
     if as_json:
-        put_json({"recorded": done, "refused": refused})
-    for message in refused[:20]:
-        note(message)
+        put_json(
+            {
+                "recorded": done,
+                "refused": [{"line": line, "why": why} for line, why in sorted(refused)],
+            }
+        )
+    for number, why in sorted(refused)[:_NAMED]:
+        note(f"{file.name}:{number}: {why}")
+    if len(refused) > _NAMED:
+        note(f"and {len(refused) - _NAMED} more; --json lists them all")
     if refused:
-        raise SystemExit(4)
+        raise CheckFailed(
+            f"{len(refused)} of {len(lines)} rows were not recorded",
+            next="correct them and import the file again: a row with a key counts once",
+        )
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
+class _Line(NamedTuple):
+    """A row of the file with the line it ends on, or why it is none."""
+
+    number: int
+    row: dict[str, Any] | None
+    why: str = ""
+
+
+def _read(file: Path) -> list[_Line]:
+    reader: Callable[[str], Iterator[_Line]]
+    reader = _csv_lines if file.suffix.lower() == ".csv" else _json_lines
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        if file.suffix.lower() == ".csv":
-            read = [dict(row) for row in csv.DictReader(text.splitlines())]
-            return [{**row, "value": _value(row.get("value")), "key": row.get("key") or None}
-                    for row in read]  # fmt: skip
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        return list(reader(file.read_bytes().decode("utf-8-sig")))
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            f"{file} cannot be read: {error}", next="CSV, or one JSON object a line"
+            f"{file} cannot be read: {error}", next="CSV, or one JSON object a line, in UTF-8"
         ) from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise UsageError(f"{file}: every line must be a JSON object")
-    return rows
+
+
+def _csv_lines(text: str) -> Iterator[_Line]:
+    rows = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
+    for row in rows:
+        if "" in row:
+            yield _Line(rows.line_num, None, "it has more columns than the headings")
+            continue
+        given = {name: value for name, value in row.items() if value != ""}
+        if "value" in given:
+            given["value"] = _value(given["value"])
+        if given.get("at_us", "").isdecimal():
+            given["at_us"] = int(given["at_us"])
+        yield _Line(rows.line_num, given)
+
+
+def _json_lines(text: str) -> Iterator[_Line]:
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a text may hold U+2028
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield _Line(number, None, f"it is not JSON: {error}")
+            continue
+        if isinstance(row, dict):
+            yield _Line(number, row)
+        else:
+            yield _Line(number, None, "it is not a JSON object")
 
 
 def _value(text: str | None) -> Any:
@@ -86,6 +152,6 @@ def _value(text: str | None) -> Any:
         return None
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, bool | int | float | str) else text

@@ -15,19 +15,40 @@ Examples:
 """
 
 
+_VERIFY = """Walk every record: checksums, the hash chain, the sealed files. Exit 4 at a fault.
+
+\b
+Examples:
+  pointsman journal verify
+  pointsman journal verify --json
+"""
+_SEAL = """Turn closed segments into Parquet, and erase bodies that are past their retention.
+
+\b
+Examples:
+  pointsman journal seal
+  pointsman journal seal -c portfolio.yaml --json
+
+May run beside a gateway; what is still being written stays as it is. Erased is erased.
+"""
+
+
 @click.group(help="The record of everything.\n\n" + _EXAMPLES)
 def command() -> None:
     """The noun."""
 
 
-@command.command("verify")
+@command.command("verify", help=_VERIFY)
 @config_option
 @json_option
 def verify_journal(config_path: Path, as_json: bool) -> None:
-    """Walk every record: checksums, the hash chain, the sealed files. Exit 4 at a fault."""
-    report = open_workspace(config_path).verify()
+    """Is it whole."""
+    workspace = open_workspace(config_path)
+    report = workspace.verify()
+    if not workspace.root.exists():
+        note(f"there is no journal yet at {workspace.root}")
     if as_json:
-        print_json(report)
+        print_json({"ok": report.ok, **msgspec.to_builtins(report)})
     elif report.ok:
         click.echo(f"{report.records} records in {report.segments} segments and "
                    f"{report.sealed_files} sealed files: whole")  # fmt: skip
@@ -40,11 +61,11 @@ def verify_journal(config_path: Path, as_json: bool) -> None:
         )
 
 
-@command.command("seal")
+@command.command("seal", help=_SEAL)
 @config_option
 @json_option
 def seal_journal(config_path: Path, as_json: bool) -> None:
-    """Turn closed segments into Parquet, and erase bodies that are past their retention."""
+    """Make it small."""
     workspace = open_workspace(config_path)
     report = workspace.seal()
     erased = workspace.expire()

@@ -75,7 +75,22 @@ def note(text: str) -> None:
 
 def report_error(error: PointsmanError) -> None:
     """What, why and what next, on stderr."""
-    click.echo(f"error: {error}", err=True)
+    click.echo(printable(f"error: {error}"), err=True)
+
+
+def printable(text: str) -> str:
+    """The text without what would steer a terminal; models and engines write what they like."""
+    return "".join(c if c in "\n\t" or not _is_control(c) else "\ufffd" for c in text)
+
+
+def _is_control(character: str) -> bool:
+    return character < " " or "\x7f" <= character <= "\x9f"
+
+
+def warn_of_faults(workspace: "Workspace") -> None:
+    """Say where the journal could not be read further, so that nobody trusts a short answer."""
+    for fault in workspace.faults:
+        note(f"warning: not all of the journal could be read: {fault}; `pointsman journal verify`")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -93,9 +108,9 @@ def since_us(hours: float | None) -> int:
     """The start of a window of so many hours before now; None: the beginning."""
     if hours is None:
         return 0
-    if hours < 0:
-        raise UsageError("--hours counts backwards from now and cannot be negative")
-    return int((time.time() - hours * 3600) * 1e6)
+    if not hours > 0:  # nan as well
+        raise UsageError(f"--hours counts backwards from now: {hours:g} gives no time")
+    return int(max(0.0, time.time() - hours * 3600) * 1e6)
 
 
 class Progress:
@@ -106,7 +121,7 @@ class Progress:
         self._what = what
         self._started = time.monotonic()
         self._shown = 0.0
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def update(self, done: int, remark: str = "") -> None:
         """Show how far it is; at most ten times a second."""

@@ -6,10 +6,26 @@ from typing import Any
 
 import click
 
-from pointsman.cli.output import config_option, json_option, open_workspace, print_json, table
+from pointsman.cli.output import (
+    config_option,
+    json_option,
+    open_workspace,
+    print_json,
+    table,
+    warn_of_faults,
+)
 from pointsman.domain.money import usd
 
 _EXAMPLES = """\b
+Examples:
+  pointsman portfolio show
+  pointsman portfolio show --json
+"""
+
+
+_SHOW = """Each deployment with its price, and its attempts in the journal.
+
+\b
 Examples:
   pointsman portfolio show
   pointsman portfolio show --json
@@ -21,13 +37,14 @@ def command() -> None:
     """The noun."""
 
 
-@command.command("show")
+@command.command("show", help=_SHOW)
 @config_option
 @json_option
 def show_portfolio(config_path: Path, as_json: bool) -> None:
-    """Each deployment with its price, and its attempts in the journal."""
+    """As a table, or as JSON."""
     workspace = open_workspace(config_path)
     seen = _attempts(workspace.attempts())
+    warn_of_faults(workspace)
     rows: list[dict[str, Any]] = []
     for item in workspace.config.deployments.values():
         price = item.price

@@ -10,6 +10,7 @@ from pointsman.cli.output import (
     open_workspace,
     print_json,
     since_us,
+    warn_of_faults,
     width,
 )
 
@@ -33,8 +34,10 @@ def command(config_path: Path, task: str | None, hours: float | None, as_json: b
     """From the journal; no server needed."""
     from pointsman.analytics.text import render_report
 
-    report = open_workspace(config_path).report(since_us=since_us(hours), task=task)
+    workspace = open_workspace(config_path)
+    report = workspace.report(since_us=since_us(hours), task=task)
+    warn_of_faults(workspace)
     if as_json:
         print_json(report)
     else:
-        click.echo(render_report(report, width=width()))
+        click.echo(render_report(report, width=width()), nl=False)

@@ -43,7 +43,7 @@ def command(config_path: Path, host: str | None, port: int | None, log_level: st
             name = f"[{address[0]}]" if ":" in address[0] else address[0]
             note(f"serving on http://{name}:{address[1]}/v1 · configuration {config.digest}")
         note(f"asks: {', '.join(['auto', *config.aliases, *(f'task:{t}' for t in config.tasks)])}")
-        note(f"journal: {config.journal.path} · stop with Ctrl-C")
+        note(f"journal: {config.journal_path} · stop with Ctrl-C")
 
     def stopping() -> None:
         note(f"stopping: answers on their way have {DRAIN_S:.0f} s; the same again stops at once")

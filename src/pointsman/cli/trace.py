@@ -14,8 +14,10 @@ from pointsman.cli.output import (
     open_workspace,
     print_json,
     print_lines,
+    printable,
     since_us,
     table,
+    warn_of_faults,
 )
 from pointsman.domain.money import usd
 
@@ -26,12 +28,31 @@ Examples:
 """
 
 
+_LIST = """The latest requests, newest first.
+
+\b
+Examples:
+  pointsman trace list --limit 5
+  pointsman trace list --task ticket --hours 24 --escalated --json
+"""
+_SHOW = """One request: the decision, every attempt with its gate, the outcomes.
+
+\b
+Examples:
+  pointsman trace show tr_01J...
+  pointsman trace show chatcmpl-71 --no-body
+
+REFERENCE is a trace id or the answer's own id.
+"""
+_SHOWN_LINES, _SHOWN_CHARACTERS = 40, 4000  # of a body, for people; --json has all of it
+
+
 @click.group(help="What happened in one request.\n\n" + _EXAMPLES)
 def command() -> None:
     """The noun."""
 
 
-@command.command("list")
+@command.command("list", help=_LIST)
 @config_option
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--task", help="Only this task.")
@@ -42,15 +63,19 @@ def list_traces(
     config_path: Path, limit: int, task: str | None, hours: float | None, escalated: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """The latest requests, newest first."""
+    """As a table, or as JSON lines."""
     workspace = open_workspace(config_path)
     rows = workspace.traces(
         limit=limit if not escalated else 100_000, task=task, since_us=since_us(hours)
     )
     if escalated:
         rows = [row for row in rows if (row["attempt_count"] or 0) > 1][:limit]
+    warn_of_faults(workspace)
     if as_json:
-        print_lines(rows)
+        print_lines([{**row, "attempts": json.loads(row["attempts"] or "[]")} for row in rows])
+        return
+    if not rows and (task is not None or hours is not None or escalated):
+        note("no requests like that; `pointsman trace list` without options lists them all")
         return
     if not rows:
         note("no requests yet; `pointsman serve` takes them, `pointsman ask` sends one")
@@ -59,23 +84,22 @@ def list_traces(
     click.echo(table(headings, [_row(row) for row in rows]))
 
 
-@command.command("show")
+@command.command("show", help=_SHOW)
 @config_option
 @click.argument("reference")
 @click.option("--body/--no-body", default=True, help="Show what was asked and answered.")
 @json_option
 def show_trace(config_path: Path, reference: str, body: bool, as_json: bool) -> None:
-    """One request: the decision, every attempt with its gate, the outcomes.
-
-    REFERENCE is a trace id or the answer's own id.
-    """
-    found = open_workspace(config_path).trace(reference)
+    """As a story, or as JSON."""
+    workspace = open_workspace(config_path)
+    found = workspace.trace(reference)
+    warn_of_faults(workspace)
     if not body:
         found = {k: v for k, v in found.items() if not k.endswith("_body")}
     if as_json:
         print_json(found)
     else:
-        click.echo("\n".join(_story(found)))
+        click.echo(printable("\n".join(_story(found))))
 
 
 def _row(row: dict[str, Any]) -> list[str]:
@@ -115,16 +139,48 @@ def _story(found: dict[str, Any]) -> list[str]:
     for name in ("request", "response"):
         text = found.get(f"{name}_body")
         if text is not None:
-            lines += [f"  {name}", *(f"    {line}" for line in text.splitlines()[:40])]
+            lines += [f"  {name}", *(f"    {line}" for line in _shown(_said(text) or text))]
     return lines
+
+
+def _said(body: str) -> str:
+    """The words of a chat request or answer, streamed or not; empty where it is something else."""
+    try:
+        documents = [json.loads(line) for line in body.split("\n")]
+        if len(documents) == 1 and "messages" in documents[0]:
+            return "\n".join(
+                f"{message['role']}: {_text(message.get('content'))}"
+                for message in documents[0]["messages"]
+            )
+        choices = [choice for each in documents for choice in each.get("choices", ())]
+        first = [each for each in choices if each.get("index", 0) == 0]
+        return "".join(
+            _text((each.get("message") or each.get("delta") or {}).get("content")) for each in first
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ""
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content) if content else ""
+
+
+def _shown(body: str) -> list[str]:
+    lines = body[:_SHOWN_CHARACTERS].split("\n")[:_SHOWN_LINES]
+    left = len(body) - len("\n".join(lines))
+    return lines if not left else [*lines, f"… {left} more characters; --json shows everything"]
 
 
 def _attempt(number: int, attempt: dict[str, Any]) -> list[str]:
     failure, gate = attempt.get("failure"), attempt.get("gate")
-    usage = attempt.get("usage") or {}
-    tokens = f"{usage.get('prompt_tokens', 0)}+{usage.get('completion_tokens', 0)} tokens"
+    usage = attempt.get("usage")
+    tokens = (
+        f" · {usage.get('prompt_tokens', 0)}+{usage.get('completion_tokens', 0)} tokens"
+        if usage
+        else ""
+    )
     lines = [
-        f"  try {number}     {attempt['deployment']} · {attempt.get('total_ms', 0)} ms · {tokens}"
+        f"  try {number}     {attempt['deployment']} · {attempt.get('total_ms', 0)} ms{tokens}"
         f" · ${usd(attempt.get('cost_usd_picos', 0)):.3g}"
     ]
     if failure:
