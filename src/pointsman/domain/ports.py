@@ -92,3 +92,70 @@ class Reports(Protocol):
     def body(self, ref: BodyRef) -> bytes | None:
         """The body, or None where it was erased or never kept."""
         ...
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """A role that one holder has until a time, unless it renews."""
+
+    name: str
+    holder: str
+    expires_us: int
+    epoch: int  # grows by one with every new holder: a late write of an old one is recognised
+
+
+class Leases(Protocol):
+    """Who does a job that only one process may do."""
+
+    def acquire(self, name: str, holder: str, *, ttl_s: float, now_us: int) -> Lease | None:
+        """The lease, new or renewed; None while another holder has it."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give it back early; nothing happens if it was lost meanwhile."""
+        ...
+
+
+class SubjectKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The secret under which a person's bodies and digests lie; destroying it erases them."""
+
+    id: str  # appears in records; says nothing of the person
+    secret: bytes  # 32 bytes
+
+    def __repr__(self) -> str:
+        return f"SubjectKey({self.id!r})"
+
+
+class SubjectKeys(Protocol):
+    """Keys by tenant and subject. A subject is stored as a keyed hash, never in clear."""
+
+    def key(self, tenant: str, subject: str) -> SubjectKey:
+        """The subject's living key, made (and durable) before this returns."""
+        ...
+
+    def find(self, ids: Sequence[str]) -> Mapping[str, SubjectKey]:
+        """Those of the keys that were not destroyed."""
+        ...
+
+    def destroy(self, tenant: str, subject: str) -> tuple[str, ...]:
+        """Destroy every key of the subject, for good; the ids of those destroyed."""
+        ...
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When a recurring job runs next, and how it went last."""
+
+    name: str
+    next_us: int
+    every_s: float
+    last_us: int | None = None
+    last_error: str | None = None
+
+
+class Schedules(Protocol):
+    """Recurring jobs; their times survive a restart."""
+
+    def ensure(self, name: str, *, every_s: float, now_us: int) -> Schedule: ...
+
+    def due(self, now_us: int) -> Sequence[Schedule]: ...
+
+    def done(self, name: str, *, now_us: int, error: str | None = None) -> Schedule: ...
