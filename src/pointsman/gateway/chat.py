@@ -40,6 +40,7 @@ class _Known(msgspec.Struct):
     metadata: dict[str, Any] | None = None
 
 
+_TEMPLATE_SWITCHES = ("enable_thinking", "thinking")  # Qwen's and DeepSeek's
 _KNOWN = msgspec.json.Decoder(_Known)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -47,6 +48,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def parse_chat(body: bytes) -> ChatRequest:
     """The request in a body. Raises: InvalidRequest that says what is wrong and where."""
     try:
+        body.decode()  # what is forwarded unread must be text as well
         known = _KNOWN.decode(body)
         fields = _FIELDS.decode(body)
     except msgspec.ValidationError as error:
@@ -84,9 +86,10 @@ def _missing(what: str) -> str | None:
 
 def _thinking(known: _Known) -> str | None:
     switch = known.enable_thinking
-    if switch is None and known.chat_template_kwargs:
-        asked = known.chat_template_kwargs.get("enable_thinking")
-        switch = asked if isinstance(asked, bool) else None
+    kwargs = known.chat_template_kwargs or {}
+    for name in _TEMPLATE_SWITCHES:
+        if switch is None and isinstance(kwargs.get(name), bool):
+            switch = kwargs[name]
     if switch is not None:
         return "on" if switch else "off"
     if known.reasoning_effort is None:
