@@ -14,7 +14,7 @@ class _Function(msgspec.Struct):
 
 
 class _ToolCall(msgspec.Struct):
-    index: int = 0
+    index: int | None = None  # None in whole answers: the place in the list
     id: str | None = None
     function: _Function | None = None
 
@@ -27,10 +27,12 @@ class _Text(msgspec.Struct):
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None  # what tool calls were before they had that name
+    audio: Any = None
 
 
 class _Token(msgspec.Struct):
-    logprob: float = 0.0
+    logprob: float | None = None
 
 
 class _Logprobs(msgspec.Struct):
@@ -58,6 +60,7 @@ class _Usage(msgspec.Struct):
     completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+    reasoning_tokens: int | None = None  # SGLang's place for it
 
 
 class Answer(msgspec.Struct):
@@ -74,18 +77,21 @@ class Answer(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(Answer)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_CHOICES = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_CHOICES = msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None)
 
 
 def parse(data: bytes) -> Answer:
-    """Raises: msgspec.DecodeError or ValidationError where it is not an answer."""
-    return _DECODER.decode(data)
+    """Raises: msgspec.MsgspecError where it is not an answer."""
+    try:
+        return _DECODER.decode(data)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def error_message(answer: Answer) -> str | None:
     """The engine's own words where the object is an error (two shapes are in use)."""
-    if answer.error is not None:
-        error = answer.error
+    error = answer.error
+    if error:  # `null`, or an empty one, is none
         return str(error.get("message") or error) if isinstance(error, dict) else str(error)
     if answer.object == "error":
         return answer.message or "error"
@@ -98,22 +104,33 @@ def usage_of(answer: Answer) -> Usage | None:
     if said is None or (said.prompt_tokens is None and said.completion_tokens is None):
         return None
     prompt, completion = said.prompt_tokens_details, said.completion_tokens_details
+    reasoning = completion.reasoning_tokens if completion else None
     return Usage(
         prompt_tokens=said.prompt_tokens or 0,
         completion_tokens=said.completion_tokens or 0,
         cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
-        reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+        reasoning_tokens=reasoning or said.reasoning_tokens or 0,
     )
 
 
 def strip(data: bytes, *, usage: bool, logprobs: bool) -> bytes:
-    """The object without its `usage` and its choices' `logprobs`; everything else as it came."""
+    """The object without its `usage` and its choices' `logprobs`; everything else as it came.
+
+    Raises: msgspec.MsgspecError where a name of a field is no text.
+    """
+    try:
+        return _stripped(data, usage=usage, logprobs=logprobs)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
+def _stripped(data: bytes, *, usage: bool, logprobs: bool) -> bytes:
     fields = _FIELDS.decode(data)
     if usage:
         fields.pop("usage", None)
     if logprobs and "choices" in fields:
         choices = _CHOICES.decode(fields["choices"])
-        for choice in choices:
+        for choice in choices or ():
             choice.pop("logprobs", None)
         fields["choices"] = msgspec.Raw(msgspec.json.encode(choices))
     return msgspec.json.encode(fields)
@@ -126,10 +143,13 @@ class Assembler:
         "_content",
         "_logprobs",
         "_min",
+        "_other",
         "_reasoning",
         "_refusal",
+        "_slots",
         "_sum",
         "_tools",
+        "_unknown",
         "finish_reason",
     )
 
@@ -137,16 +157,22 @@ class Assembler:
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
-        self._tools: dict[int, tuple[list[str], list[str], list[str]]] = {}
+        self._tools: dict[int, _PartialCall] = {}
+        self._slots: dict[int, int] = {}  # the engine's index to ours, where it repeats itself
         self._min, self._sum, self._logprobs = 0.0, 0.0, 0
+        self._unknown = False  # some token's logprob was null
+        self._other = False  # something came that a Reply has no place for: sound, pictures
         self.finish_reason: str | None = None
 
     def take(self, choice: _Choice, text: _Text | None) -> bool:
         """Add one delta or message; True if it carried something for the client."""
-        if choice.finish_reason is not None:
+        if choice.finish_reason:  # some engines send "" until the end
             self.finish_reason = choice.finish_reason
         if choice.logprobs is not None and choice.logprobs.content:
             for token in choice.logprobs.content:
+                if token.logprob is None:
+                    self._unknown = True
+                    continue
                 self._min = min(self._min, token.logprob)
                 self._sum += token.logprob
             self._logprobs += len(choice.logprobs.content)
@@ -154,9 +180,11 @@ class Assembler:
 
     def _take_text(self, text: _Text) -> bool:
         content = False
-        if text.content:
-            self._content.append(_plain(text.content))
+        if isinstance(text.content, str) and text.content:
+            self._content.append(text.content)
             content = True
+        elif text.content:
+            content = self._take_parts(text.content)
         thought = text.reasoning_content or text.reasoning
         if thought:
             self._reasoning.append(thought)
@@ -165,23 +193,45 @@ class Assembler:
             self._refusal.append(text.refusal)
             content = True
         for position, call in enumerate(text.tool_calls or ()):
-            self._take_tool(call, position)
+            self._take_tool(call, call.index if call.index is not None else position)
             content = True
+        if text.function_call is not None:
+            self._take_tool(_ToolCall(function=text.function_call), 0)
+            content = True
+        if text.audio:
+            self._other = content = True
         return content
 
-    def _take_tool(self, call: _ToolCall, position: int) -> None:
-        index = call.index or position
-        ids, names, arguments = self._tools.setdefault(index, ([], [], []))
-        if call.id and not ids:
-            ids.append(call.id)
-        if call.function is not None:
-            if call.function.name:
-                names.append(call.function.name)
-            said = call.function.arguments
-            if isinstance(said, str):
-                arguments.append(said)
-            elif said is not None:  # Ollama's own shape: an object
-                arguments.append(msgspec.json.encode(said).decode())
+    def _take_parts(self, parts: list[Any]) -> bool:
+        known = [part for part in parts if isinstance(part, dict)]
+        said = "".join(str(part.get("text") or "") for part in known)
+        self._content.append(said)
+        self._other |= any("text" not in part for part in known)  # a picture is an answer too
+        return bool(said) or self._other
+
+    def _take_tool(self, call: _ToolCall, index: int) -> None:
+        slot = self._slots.get(index, index)
+        partial = self._tools.get(slot)
+        if partial is not None and partial.followed_by(call):  # Ollama's index was always 0
+            slot = self._slots[index] = max(self._tools) + 1
+            partial = None
+        if partial is None:
+            partial = self._tools[slot] = _PartialCall()
+        partial.take(call)
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing came that anyone could use, not even a reason for it."""
+        something = any(self._content) or self._tools or self._refusal or self._reasoning
+        return not (something or self._other or self.finish_reason == "content_filter")
+
+    @property
+    def text_bytes(self) -> int:
+        """The size of everything the model wrote."""
+        reply = self.reply()
+        parts = [reply.content, reply.reasoning, reply.refusal]
+        parts += [call.name + call.arguments for call in reply.tool_calls]
+        return sum(len(part.encode()) for part in parts)
 
     def reply(self) -> Reply:
         """The choice as gates and verifiers see it."""
@@ -189,22 +239,45 @@ class Assembler:
             content="".join(self._content),
             reasoning="".join(self._reasoning),
             refusal="".join(self._refusal),
-            tool_calls=tuple(
-                ToolCall(
-                    index=index, id="".join(ids), name="".join(names), arguments="".join(arguments)
-                )
-                for index, (ids, names, arguments) in sorted(self._tools.items())
-            ),
+            tool_calls=tuple(call.whole(index) for index, call in sorted(self._tools.items())),
             finish_reason=self.finish_reason,
             logprobs=LogprobSummary(
                 minimum=self._min, mean=self._sum / self._logprobs, tokens=self._logprobs
             )
-            if self._logprobs
+            if self._logprobs and not self._unknown
             else None,
         )
 
 
-def _plain(content: str | list[Any]) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+class _PartialCall:
+    """A tool call as far as its deltas have come."""
+
+    __slots__ = ("_arguments", "_id", "_name")
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._name = ""
+        self._arguments: list[str] = []
+
+    def followed_by(self, call: _ToolCall) -> bool:
+        """True where a delta of the same index begins another call: a new id and a name again."""
+        named = call.function is not None and bool(call.function.name)
+        return named and bool(self._name and call.id and self._id and call.id != self._id)
+
+    def take(self, call: _ToolCall) -> None:
+        self._id = self._id or call.id or ""
+        if call.function is None:
+            return
+        name = call.function.name
+        if name and name != self._name:  # some engines repeat it in every delta
+            self._name += name
+        said = call.function.arguments
+        if isinstance(said, str):
+            self._arguments.append(said)
+        elif said is not None:  # an object, where an engine forgot to write it as text
+            self._arguments.append(msgspec.json.encode(said).decode())
+
+    def whole(self, index: int) -> ToolCall:
+        return ToolCall(
+            index=index, id=self._id, name=self._name, arguments="".join(self._arguments)
+        )

@@ -1,7 +1,9 @@
 """The backend for every OpenAI-compatible engine: one call over the pool, whole or streamed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import cast
 
 import msgspec
@@ -19,6 +21,7 @@ from pointsman.backends.incoming import (
 )
 from pointsman.backends.outgoing import Outgoing, encode
 from pointsman.backends.sse import SseSplitter
+from pointsman.domain.messages import Message
 from pointsman.domain.money import Usage
 from pointsman.domain.portfolio import Deployment
 from pointsman.domain.ports import AttemptFailed, Chunk, Completion, UpstreamCall
@@ -28,6 +31,11 @@ _DETAIL_CHARS = 500  # of an engine's own error text, in a record or to a client
 _ERROR_BODY_BYTES = 64 * 1024
 _DONE = b"[DONE]"
 _BYTES_PER_TOKEN = 3.6  # for usage an engine never reported; marked `estimated`
+_BROKEN_OFF = ("abort", "error")  # finish reasons of vLLM, SGLang and routers: no whole answer
+# Statuses below 500 that concern our own address, key or account, or the engine's own trouble
+# (408, and 424, TGI's "generation failed"): not the client's fault.
+_OURS = frozenset({401, 402, 403, 404, 405, 407, 408, 410, 424})
+_LONGEST_RETRY_S = 86_400.0
 
 
 class OpenAIBackend:
@@ -138,14 +146,12 @@ class _Attempt:
         body = await response.read(limit=limit, timeout_s=self.remaining_s())
         self.finished = True
         try:
-            answer = parse(body)
+            self.take(parse(body))
+            self.check_end()
+            if self.outgoing.strip_logprobs:
+                body = strip(body, usage=False, logprobs=True)
         except msgspec.MsgspecError as error:
             raise self.failed("malformed", f"not a chat completion: {error}") from error
-        self.take(answer)
-        if not answer.choices or all(_nothing(choice) for choice in self.choices.values()):
-            raise self.failed("empty", "the answer holds no content")
-        if self.outgoing.strip_logprobs:
-            body = strip(body, usage=False, logprobs=True)
         return self.completion(body)
 
     def take(self, answer: Answer) -> bool:
@@ -153,9 +159,9 @@ class _Attempt:
         said = error_message(answer)
         if said is not None:
             raise self.failed("server_error", said)
-        if answer.id is not None:
+        if answer.id:  # keep-alive and filter frames carry an empty one
             self.response_id = answer.id
-        if answer.model is not None:
+        if answer.model:
             self.model = answer.model
         if answer.usage is not None:
             self.usage = usage_of(answer) or self.usage
@@ -170,6 +176,15 @@ class _Attempt:
             if self.first_token_ms is None:
                 self.first_token_ms = self.elapsed_ms()
         return content
+
+    def check_end(self) -> None:
+        """Raises: AttemptFailed where what came is no answer, whole as it may look."""
+        for choice in self.choices.values():
+            if choice.finish_reason in _BROKEN_OFF:
+                detail = f"the engine broke its answer off: {choice.finish_reason}"
+                raise self.failed("cut", detail)
+        if all(choice.empty for choice in self.choices.values()):
+            raise self.failed("empty", "the answer holds no content")
 
     def completion(self, body: bytes) -> Completion:
         return Completion(
@@ -187,9 +202,13 @@ class _Attempt:
         """Tokens for an engine that never said: none where nothing was sent."""
         if self.response is None or self.response.status != 200:
             return None
+        asked = sum(map(_text_bytes, self.call.request.messages))
+        asked += len(bytes(self.call.request.fields.get("tools", b"")))
+        said = sum(choice.text_bytes for choice in self.choices.values())
         return Usage(
-            prompt_tokens=max(1, round(len(self.outgoing.body) / _BYTES_PER_TOKEN)),
-            completion_tokens=self.deltas,
+            prompt_tokens=max(1, round(asked / _BYTES_PER_TOKEN)),
+            # a delta is a token or more: some engines send several at once
+            completion_tokens=max(self.deltas, round(said / _BYTES_PER_TOKEN)),
             source="estimated",
         )
 
@@ -211,16 +230,16 @@ class _Attempt:
 
     async def _refusal(self, response: UpstreamResponse) -> AttemptFailed:
         status = response.status
-        body = await response.read(limit=_ERROR_BODY_BYTES, timeout_s=min(5.0, self.remaining_s()))
         try:
-            detail = error_message(parse(body)) or ""
-        except msgspec.MsgspecError:
-            detail = body[:_DETAIL_CHARS].decode("utf-8", "replace")
+            patience_s = min(5.0, self.remaining_s())
+            body = await response.read(limit=_ERROR_BODY_BYTES, timeout_s=patience_s)
+        except WireError:  # the status says enough
+            body = b""
+        detail = _own_words(body)
         if status == 429:
-            retry = _seconds(response.headers.get(b"retry-after"))
-            return self.failed("rate_limited", detail, status=status, retry_after_s=retry)
-        # 401 and 403 concern our own credentials, 404 and 405 our own address: not the client's
-        ours = status >= 500 or status in (401, 403, 404, 405) or status < 400
+            retry_s = _retry_after_s(response.headers)
+            return self.failed("rate_limited", detail, status=status, retry_after_s=retry_s)
+        ours = status >= 500 or status in _OURS or status < 400
         kind: FailureKind = "server_error" if ours else "client_error"
         return self.failed(kind, detail, status=status)
 
@@ -286,14 +305,16 @@ class OpenAIStream:
         attempt = self._attempt
         chunks: list[Chunk] = []
         for data in payloads:
-            if data == _DONE:
-                return True, chunks
+            if data.startswith(_DONE):
+                return True, chunks  # whatever comes after it belongs to no answer
+            if not data:  # a sign of life
+                continue
             try:
                 answer = parse(data)
+                content = attempt.take(answer)
+                stripped = self._stripped(data, answer)
             except msgspec.MsgspecError as error:
                 raise attempt.failed("malformed", f"not a chunk of a stream: {error}") from error
-            content = attempt.take(answer)
-            stripped = self._stripped(data, answer)
             if stripped is not None:
                 chunks.append(Chunk(data=stripped, content=content))
         return False, chunks
@@ -310,25 +331,48 @@ class OpenAIStream:
     def _check_end(self, *, ended: bool) -> None:
         """Without [DONE] an answer is whole only if every choice said why it finished."""
         attempt = self._attempt
-        choices = attempt.choices.values()
-        if not ended and (not choices or any(item.finish_reason is None for item in choices)):
+        finished = [item for item in attempt.choices.values() if item.finish_reason is not None]
+        awaited = max(len(attempt.choices), attempt.call.request.choices)
+        if not ended and len(finished) < awaited:
             raise attempt.failed("cut", "the stream ended before its answer did")
-        if all(_nothing(item) for item in choices):
-            raise attempt.failed("empty", "the answer holds no content")
+        attempt.check_end()
 
 
-def _nothing(choice: Assembler) -> bool:
-    reply = choice.reply()
-    filtered = reply.finish_reason == "content_filter"
-    return reply.empty and not reply.reasoning and not filtered
+def _text_bytes(message: Message) -> int:
+    if isinstance(message.content, str):
+        return len(message.content.encode())
+    texts = [part.get("text") for part in message.content or ()]
+    return sum(len(text.encode()) for text in texts if isinstance(text, str))
+
+
+def _own_words(body: bytes) -> str:
+    """What an engine said of its error: its message, or the body where that is not found."""
+    try:
+        said = error_message(parse(body))
+    except msgspec.MsgspecError:
+        said = None
+    return said or body[:_DETAIL_CHARS].decode("utf-8", "replace")
 
 
 def _accept(call: UpstreamCall) -> bytes:
     return b"text/event-stream" if call.request.stream else b"application/json"
 
 
-def _seconds(value: bytes | None) -> float | None:
+def _retry_after_s(headers: Mapping[bytes, bytes]) -> float | None:
+    """When to come back: OpenAI's milliseconds, seconds, or a date by the upstream's own clock."""
+    for name, per_second in ((b"retry-after-ms", 1000.0), (b"retry-after", 1.0)):
+        try:
+            wait_s = float(headers.get(name, b"")) / per_second
+        except ValueError:
+            continue
+        if math.isfinite(wait_s):
+            return min(max(0.0, wait_s), _LONGEST_RETRY_S)
     try:
-        return max(0.0, float(value)) if value is not None else None
-    except ValueError:
+        then, now = (
+            parsedate_to_datetime(headers.get(name, b"").decode("latin-1"))
+            for name in (b"retry-after", b"date")
+        )
+        wait_s = (then - now).total_seconds()
+    except (ValueError, TypeError):  # no date, or one with and one without its zone
         return None
+    return min(max(0.0, wait_s), _LONGEST_RETRY_S)
