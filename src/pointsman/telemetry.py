@@ -1,83 +1,117 @@
-"""Counters and histograms of a running gateway, in Prometheus text; labels come from the
-configuration only, so their number is bounded."""
+"""Counters and histograms of a running gateway, in Prometheus text.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+Requests only add to plain numbers here; the metric families are built when somebody asks.
+Labels come from the configuration and from closed sets, so their number is bounded.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from pointsman.domain.money import PICOS_PER_USD
-from pointsman.domain.records import Admission, End
+from pointsman.domain.records import Admission, Attempt, End
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1)
 
 
-class Metrics:
+class _Histogram:
+    """Counts by bucket, and the sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts by upper bound, as Prometheus has them."""
+        names = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
+        return list(zip(names, accumulate(self.counts), strict=True))
+
+
+class Metrics(Collector):
     """What /metrics shows. `ended` is on the path of every request."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        registry = self._registry
-        self._requests = Counter(
-            "pointsman_requests", "Requests that ended", ["task", "status"], registry=registry
-        )
-        self._seconds = Histogram(
-            "pointsman_request_seconds", "Arrival to the last byte", ["task"],
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._first_byte = Histogram(
-            "pointsman_first_byte_seconds", "Arrival to the first byte of the answer", ["task"],
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._overhead = Histogram(
-            "pointsman_overhead_seconds", "Total less the time upstreams took",
-            buckets=_OVERHEAD, registry=registry,
-        )  # fmt: skip
-        self._attempts = Counter(
-            "pointsman_attempts", "Attempts by result", ["deployment", "result"], registry=registry
-        )
-        self._tokens = Counter(
-            "pointsman_tokens",
-            "Tokens by direction",
-            ["deployment", "direction"],
-            registry=registry,
-        )
-        self._cost = Counter(
-            "pointsman_cost_usd", "Cost of every attempt", ["deployment"], registry=registry
-        )
-        self._running = Gauge(
-            "pointsman_requests_running", "Requests being answered", registry=registry
-        )
-        self._children: dict[tuple[str, ...], Counter] = {}
-
-    def running(self, count: int) -> None:
-        """How many requests are being answered now."""
-        self._running.set(count)
+        self._registry.register(self)
+        self._requests: dict[tuple[str, str], int] = defaultdict(int)
+        self._seconds: dict[str, _Histogram] = {}
+        self._first_byte: dict[str, _Histogram] = {}
+        self._overhead = _Histogram(_OVERHEAD)
+        self._attempts: dict[tuple[str, str], int] = defaultdict(int)
+        self._tokens: dict[tuple[str, str], int] = defaultdict(int)
+        self._cost: dict[str, int] = defaultdict(int)
 
     def ended(self, admission: Admission, end: End) -> None:
         """Count one ended request and its attempts."""
         task = admission.task or "-"
-        self._count(self._requests, task, end.status).inc()
-        self._seconds.labels(task).observe(end.total_ms / 1000)
+        self._requests[task, end.status] += 1
+        seconds = self._seconds.get(task)
+        if seconds is None:
+            seconds = self._seconds[task] = _Histogram(_SECONDS)
+            self._first_byte[task] = _Histogram(_SECONDS)
+        seconds.add(end.total_ms / 1000)
         if end.first_byte_ms is not None:
-            self._first_byte.labels(task).observe(end.first_byte_ms / 1000)
-        self._overhead.observe(end.overhead_us / 1e6)
+            self._first_byte[task].add(end.first_byte_ms / 1000)
+        self._overhead.add(end.overhead_us / 1e6)
         for attempt in end.attempts:
-            name = attempt.deployment
-            result = attempt.failure.kind if attempt.failure else "answered"
-            self._count(self._attempts, name, result).inc()
-            if attempt.usage is not None:
-                self._count(self._tokens, name, "prompt").inc(attempt.usage.prompt_tokens)
-                self._count(self._tokens, name, "completion").inc(attempt.usage.completion_tokens)
-            if attempt.cost_usd_picos:
-                self._count(self._cost, name).inc(attempt.cost_usd_picos / PICOS_PER_USD)
+            self._attempted(attempt)
 
-    def _count(self, counter: Counter, *labels: str) -> Counter:
-        """The child of a counter; looked up in a plain dict, which is quicker than labels()."""
-        key = (counter._name, *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = counter.labels(*labels)
-        return child
+    def _attempted(self, attempt: Attempt) -> None:
+        name = attempt.deployment
+        self._attempts[name, attempt.failure.kind if attempt.failure else "answered"] += 1
+        if attempt.usage is not None:
+            self._tokens[name, "prompt"] += attempt.usage.prompt_tokens
+            self._tokens[name, "completion"] += attempt.usage.completion_tokens
+        self._cost[name] += attempt.cost_usd_picos
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return bytes(generate_latest(self._registry))
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric families as they stand; called by the registry, from any thread."""
+        yield _counter("pointsman_requests", "Requests that ended", ("task", "status"),
+                       list(self._requests.items()))  # fmt: skip
+        yield _histogram("pointsman_request_seconds", "Arrival to the last byte", self._seconds)
+        yield _histogram("pointsman_first_byte_seconds",
+                         "Arrival to the first byte of the answer", self._first_byte)  # fmt: skip
+        overhead = HistogramMetricFamily(
+            "pointsman_overhead_seconds", "Total less the time upstreams took"
+        )
+        overhead.add_metric([], self._overhead.buckets(), self._overhead.total)
+        yield overhead
+        yield _counter("pointsman_attempts", "Attempts by result", ("deployment", "result"),
+                       list(self._attempts.items()))  # fmt: skip
+        yield _counter("pointsman_tokens", "Tokens by direction", ("deployment", "direction"),
+                       list(self._tokens.items()))  # fmt: skip
+        costs = [((name,), picos / PICOS_PER_USD) for name, picos in list(self._cost.items())]
+        yield _counter("pointsman_cost_usd", "Cost of every attempt", ("deployment",), costs)
+
+
+def _counter(
+    name: str, text: str, labels: Sequence[str], values: Sequence[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for key, value in values:
+        family.add_metric(list(key), value)
+    return family
+
+
+def _histogram(name: str, text: str, by_task: dict[str, _Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=("task",))
+    for task, histogram in list(by_task.items()):
+        family.add_metric([task], histogram.buckets(), histogram.total)
+    return family

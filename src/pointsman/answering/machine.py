@@ -6,8 +6,11 @@ begin ─▶ Call ─▶ Answered ─▶ gate accepts / no gate ─▶ Deliver
            └── Failed, text was shown ─▶ Break (the client is told; nothing is pretended)
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
+
+import msgspec
+from msgspec.structs import replace
 
 from pointsman.domain.plan import Plan, Step
 from pointsman.domain.records import Attempt, Failure
@@ -78,8 +81,7 @@ Event = Shown | Answered | Failed | Vanished
 Effect = Call | Deliver | Refuse | Break | Stop
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """Where one request stands; immutable, so that it can be replayed."""
 
     plan: Plan

@@ -1,7 +1,7 @@
 """From a route and a request's features to a plan and the reason; no I/O, clock or chance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pointsman.domain.messages import Features
@@ -21,6 +21,8 @@ class CompiledRoute:
 
     route: Route
     rules: tuple[tuple[Expression, RouteRule], ...]
+    # Plans that were made before: the same steps, gate and task give the same plan.
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict, compare=False)
 
 
 def compile_route(route: Route) -> CompiledRoute:
@@ -52,11 +54,11 @@ def decide(
     """
     route = compiled.route
     steps, gate, reason = _steps(compiled, features, task)
-    cascade = _plan(steps, gate, task, route, held=features.stream and len(steps) > 1)
+    cascade = _known_plan(compiled, steps, gate, task, held=features.stream and len(steps) > 1)
     if not cascade.held:
         return Decision(plan=cascade, route=route.name, reason=reason, draw=draw)
     mode = (task.stream if task else None) or route.stream
-    direct = _plan(steps[-1:], None, task, route, held=False)
+    direct = _known_plan(compiled, steps[-1:], None, task, held=False)
     if mode == "direct":
         why = f"{reason}; streams go direct to {steps[-1]}"
         return Decision(plan=direct, route=route.name, reason=why, draw=draw)
@@ -90,6 +92,22 @@ def _steps(
             gate = rule.gate or task_gate or route.gate
             return rule.steps, gate, f"rule: {rule.when}"
     return route.steps, task_gate or route.gate, "no rule matched" if compiled.rules else "steps"
+
+
+def _known_plan(
+    compiled: CompiledRoute,
+    names: tuple[str, ...],
+    gate: GateSpec | None,
+    task: Task | None,
+    *,
+    held: bool,
+) -> Plan:
+    key = (names, gate.accept if gate else None, gate.checks if gate else (),
+           task.name if task else None, held)  # fmt: skip
+    plan = compiled.plans.get(key)
+    if plan is None:
+        plan = compiled.plans[key] = _plan(names, gate, task, compiled.route, held=held)
+    return plan
 
 
 def _plan(
