@@ -1,24 +1,33 @@
 """`pointsman demo`: the main job, end to end, on the models that come with the package."""
 
+import hashlib
 import os
-import threading
+import shutil
+import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from pointsman.cli.output import Progress, note, print_json, width
+from pointsman.cli.output import Progress, json_option, note, print_json, width
 from pointsman.domain.errors import UsageError
 
+if TYPE_CHECKING:
+    from pointsman.demo.asking import Result
+
+_MARK = "# as written by `pointsman demo`: "
 _HELP = """Serve the embedded portfolio, ask it fresh cases every way, and report what was accepted
-at what cost. Needs the `local` extra and nothing else; under two minutes.
+at what cost. Needs the `local` extra and nothing else; well under two minutes.
 
 \b
 Examples:
   pointsman demo
   DEMO_SEED=7 DEMO_JSON=result.json pointsman demo --cases 200
+
+A pointsman.yaml in the folder that was changed by hand is used as it is.
 """
 
 
@@ -39,68 +48,92 @@ Examples:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the result as one JSON object (or DEMO_JSON).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")  # fmt: skip
+@json_option
 def command(
     cases: int, seed: int | None, folder: Path, json_to: Path | None, as_json: bool
 ) -> None:
     """Exit 0 when every case was asked every way."""
     from pointsman.analytics.compare import compare_arms
-    from pointsman.analytics.text import render_comparison
     from pointsman.client import Workspace
-    from pointsman.demo.asking import WAYS, Result, ask_all
-    from pointsman.demo.gateway import GatewayProcess
+    from pointsman.demo.asking import require_extra
+    from pointsman.demo.page import page
     from pointsman.demo.result import arms_of, summary
-    from pointsman.embedded.cases import cases as draw
 
+    require_extra()
+    if json_to is not None and not json_to.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder for {json_to}", next="make it, or choose another")
     chosen = seed if seed is not None else int.from_bytes(os.urandom(3), "big")
     config = _prepare(folder)
-    drawn = draw(chosen, cases)
-    note(f"{len(drawn)} fresh cases of five tasks, seed {chosen}; each asked {len(WAYS)} ways")
-    total = len(drawn) * len(WAYS)
-    results: list[Result] = []
-    with GatewayProcess(config) as gateway:
-        progress = Progress(total, "asking")
-        for result in ask_all(gateway.url, drawn, progress=progress.update, stop=threading.Event()):
-            results.append(result)
-        progress.close("over HTTP, every second case streamed")
-    workspace = Workspace.open(config)
-    traces = {row["trace"]: row for row in workspace.traces(limit=total * 2)}
-    arms = arms_of(results, traces)
-    comparison = compare_arms(arms, baseline="large")
+    with Workspace.open(config) as workspace:
+        results = _ask(config, chosen, cases)
+        traces = {row["trace"]: row for row in workspace.traces(limit=2 * len(results))}
+    comparison = compare_arms(arms_of(results, traces), baseline="large")
     outcome = {**summary(comparison), "seed": chosen}
     if json_to is not None:
         json_to.write_bytes(msgspec.json.encode(outcome) + b"\n")
     if as_json:
         print_json(outcome)
         return
+    columns = min(width(), 120)
     click.echo()
-    click.echo(render_comparison(comparison, width=width()), nl=False)
-    click.echo()
+    click.echo(page(comparison, width=columns))
     click.echo("\n".join(_next_steps(config, results, traces)))
 
 
+def _ask(config: Path, seed: int, cases: int) -> "list[Result]":
+    """Serve, ask everything, stop serving; what was asked before Ctrl-C stays in the journal."""
+    from pointsman.demo.asking import WAYS, ask_all
+    from pointsman.demo.gateway import GatewayProcess
+    from pointsman.embedded.cases import cases as draw
+
+    drawn = draw(seed, cases)
+    total = len(drawn) * len(WAYS)
+    note(f"{len(drawn)} fresh cases of five tasks, seed {seed}, each asked {len(WAYS)} ways")
+    note("starting the gateway and its three models …")
+    results: list[Result] = []
+    with GatewayProcess(config) as gateway:
+        progress = Progress(total, "asking")
+        try:
+            with closing(ask_all(gateway.url, drawn, progress=progress.update)) as answers:
+                results.extend(answers)
+        except KeyboardInterrupt:
+            progress.leave()
+            note(f"stopped after {len(results)} of {total} answers; they are in the journal:")
+            note(f"  {_program()} report -c {config}")
+            raise
+        progress.close("· over HTTP, every second case streamed")
+    return results
+
+
 def _prepare(folder: Path) -> Path:
-    """Write the portfolio's configuration, as a file to keep and change."""
+    """The portfolio's configuration as a file to keep and change; a changed one is used as it is.
+
+    The last line holds the digest of the lines before it: a file that fits its digest is ours,
+    and follows the package.
+    """
     from pointsman.demo.portfolio import configuration
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "pointsman.yaml"
+    if path.exists() and not _is_ours(path.read_text()):
+        note(f"{path} was changed by hand and is used as it is; delete it to have it back")
+        return path
     text = configuration(path=str(path), journal=str((folder / "journal").resolve()))
-    if path.exists() and path.read_text() != text:
-        old = path.with_suffix(".yaml.old")
-        if old.exists() and old.read_text() != path.read_text():
-            raise UsageError(
-                f"{path} was changed by hand and {old} is in the way",
-                next="move them, or choose another --dir",
-            )
-        path.rename(old)
-        note(f"your {path.name} is kept as {old.name}")
-    path.write_text(text)
+    path.write_text(f"{text}{_MARK}{_digest(text)}\n")
     return path
 
 
+def _is_ours(text: str) -> bool:
+    body, mark, digest = text.rpartition(_MARK)
+    return bool(mark) and digest.strip() == _digest(body)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _next_steps(
-    config: Path, results: Sequence[Any], traces: dict[str, dict[str, Any]]
+    config: Path, results: "Sequence[Result]", traces: dict[str, dict[str, Any]]
 ) -> list[str]:
     """How to keep it serving, how to read one escalated request, what to try."""
     escalated = next(
@@ -113,27 +146,27 @@ def _next_steps(
     )
     program = _program()
     lines = [
-        "All ways saw the same cases; answers were scored against references that no gate saw.",
+        "All ways saw the same cases; no gate saw the references that scored them.",
         "",
-        f"keep it serving    {program} serve -c {config}",
-        f"the whole report   {program} report -c {config}",
+        "keep it serving",
+        f"  {program} serve -c {config}",
+        "ask it yourself, while it serves",
+        f"  {program} ask -m task:sums $'12\\n7\\n30'",
+        "the whole report",
+        f"  {program} report -c {config}",
     ]
     if escalated is not None:
-        lines.append(f"one escalation     {program} trace show {escalated} -c {config}")
+        lines += ["one escalation", f"  {program} trace show {escalated} -c {config}"]
     return [
         *lines,
-        f"ask it yourself    {program} ask -m task:sums --no-stream $'12\\n7\\n30'   "
-        "(while it serves)",
-        f"what to try next   set `gate: {{min_logprob: -0.05}}` for a task in {config}, or the",
-        "                   prompt label `live` to v1, and run the demonstration again with --dir",
+        "what to try",
+        "  set `gate: {min_logprob: -0.05}` for a task, or a prompt's label `live: v1`,",
+        f"  in {config} and run the demonstration again",
     ]
 
 
 def _program() -> str:
     """The command as it can be typed here: the one on the path, or the environment's own."""
-    import shutil
-    import sys
-
     if shutil.which("pointsman"):
         return "pointsman"
     own = Path(sys.executable).parent / "pointsman"

@@ -138,6 +138,11 @@ class Progress:
         )
         click.echo(f"{line} {remark}\033[K", err=True, nl=False)
 
+    def leave(self) -> None:
+        """Stop where it is, on a line of its own."""
+        if self._live:
+            click.echo(err=True)
+
     def close(self, remark: str = "") -> None:
         """The last word."""
         took = time.monotonic() - self._started

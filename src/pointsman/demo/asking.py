@@ -1,9 +1,9 @@
 """Sends the cases over HTTP with the official OpenAI client, every way on every case."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pointsman.domain.errors import ExtraMissing, UpstreamError
@@ -41,60 +41,72 @@ class Result:
     accepted: bool
 
 
-def client(url: str) -> "OpenAI":
-    """The official client. Raises: ExtraMissing where it is not installed."""
-    try:
-        from openai import OpenAI
-    except ImportError:
+def require_extra() -> None:
+    """Raises: ExtraMissing unless the engine and the official client are installed."""
+    missing = [name for name in ("xllamacpp", "openai") if find_spec(name) is None]
+    if missing:
         raise ExtraMissing(
-            "the demonstration asks with the official OpenAI client, which is not installed",
+            "the demonstration runs models of its own and asks them with the official client",
+            why=f"not installed: {', '.join(missing)}",
             next='pip install "pointsman[local]"',
-        ) from None
-    return OpenAI(base_url=url, api_key="unused-on-this-machine", timeout=120, max_retries=0)
+        )
 
 
 def ask_all(
-    url: str, cases: Sequence[Case], *, progress: Callable[[int], None], stop: threading.Event
-) -> Iterator[Result]:
+    url: str, cases: Sequence[Case], *, progress: Callable[[int], None]
+) -> Generator[Result, None, None]:
     """Every case by every way; every second case streamed. Order does not matter to the results.
 
-    Raises: UpstreamError for an answer that did not come; `stop` ends it early.
+    Raises: UpstreamError for an answer that did not come. Closing it early asks nothing more.
     """
-    openai = client(url)
+    from openai import OpenAI
+
+    openai = OpenAI(base_url=url, api_key="unused-on-this-machine", timeout=120, max_retries=0)
     jobs = [(case, way, i % 2 == 1) for i, case in enumerate(cases) for way in WAYS]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = [pool.submit(_ask, openai, *job, stop) for job in jobs]
-        try:
-            for done, future in enumerate(as_completed(running), 1):
-                yield future.result()
-                progress(done)
-        finally:
-            stop.set()
-            for future in running:
-                future.cancel()
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        running = [pool.submit(_ask, openai, *job) for job in jobs]
+        for done, future in enumerate(as_completed(running), 1):
+            yield future.result()
+            progress(done)
+    finally:  # those on their way end with the gateway
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ask(openai: "OpenAI", case: Case, way: Way, streamed: bool, stop: threading.Event) -> Result:
-    if stop.is_set():
-        raise UpstreamError("stopped before every case was asked")
+def _ask(openai: "OpenAI", case: Case, way: Way, streamed: bool) -> Result:
+    from openai import OpenAIError
+
     request: dict[str, Any] = {
         "model": f"task:{case.task}{way.suffix}",
         "messages": [{"role": "user", "content": case.user}],
         "temperature": 0,
         "max_tokens": 96,
     }
+    try:
+        trace, text = _answer(openai, request, streamed)
+        right = accepted(case, text)
+        openai.post(
+            "/feedback",
+            cast_to=object,
+            body={"trace": trace, "kind": "accepted" if right else "rejected", "key": trace},
+        )
+    except OpenAIError as error:
+        raise UpstreamError(
+            f"{request['model']} did not answer",
+            why=str(error),
+            next="`pointsman trace list` names what was tried",
+        ) from error
+    return Result(case, way.name, trace, right)
+
+
+def _answer(openai: "OpenAI", request: dict[str, Any], streamed: bool) -> tuple[str, str]:
+    """The trace and the text of one answer."""
+    create = openai.chat.completions.with_raw_response.create
     if streamed:
-        raw = openai.chat.completions.with_raw_response.create(**request, stream=True)
+        raw = create(**request, stream=True)
         chunks = raw.parse()
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     else:
-        raw = openai.chat.completions.with_raw_response.create(**request)
+        raw = create(**request)
         text = raw.parse().choices[0].message.content or ""
-    trace = raw.headers["x-pointsman-trace"]
-    right = accepted(case, text)
-    openai.post(
-        "/feedback",
-        cast_to=object,
-        body={"trace": trace, "kind": "accepted" if right else "rejected", "key": trace},
-    )
-    return Result(case, way.name, trace, right)
+    return raw.headers["x-pointsman-trace"], text
