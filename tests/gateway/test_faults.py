@@ -166,7 +166,7 @@ def test_a_stream_that_stalls_after_its_first_byte_times_out_and_says_so(tmp_pat
 def test_a_malformed_chunk_after_the_first_byte_breaks_the_stream(tmp_path, pair):
     first, second = pair
     good = b'{"choices":[{"index":0,"delta":{"content":"one"}}]}'
-    first.then(event_stream([good, b'{"choices": [', b"[DONE]"]))
+    first.then(event_stream([good, b'{"choices": [', b"[DONE]"], every_s=0.3))
     with gateway_for(tmp_path, first, second) as gateway:
         answer = gateway.chat(stream=True)
         assert "[DONE]" not in answer.events
