@@ -16,8 +16,8 @@ from pointsman.answering.shell import Answering
 from pointsman.answering.targets import Targets
 from pointsman.backends.address import Address
 from pointsman.backends.embedded_engine import EmbeddedEngine
+from pointsman.backends.embedded_engines import Engines
 from pointsman.backends.embedded_hub import Hub
-from pointsman.backends.embedded_supervisor import Supervisor
 from pointsman.backends.http_pool import HttpPool
 from pointsman.backends.model_files import default_cache_dir
 from pointsman.backends.openai_http import OpenAIBackend
@@ -28,6 +28,8 @@ from pointsman.domain.task import Configuration
 from pointsman.journal import JournalReader, JournalWriter
 from pointsman.routing.arms import Arms
 from pointsman.telemetry import Metrics
+
+_RETIRE_S = 30.0  # what runs on an engine that a change dropped has so long to end
 
 
 class SystemClock:
@@ -62,18 +64,14 @@ class Application:
 
     def __init__(self, config: Configuration) -> None:
         """Wire the parts. Raises: JournalUnavailable when the journal cannot be written."""
-        self.config = config
         self.clock = SystemClock()
         self.started_s = self.clock.now_us() // 1_000_000
-        self.targets = Targets(config)
         self.metrics = Metrics()
+        self.reload_error: str | None = None  # why the latest change did not come into force
         self.reports = JournalReader(config.journal_path)
         self._recent = Recent()
-        self._engines = Supervisor(
-            EmbeddedEngine(placed(config, item), hub=hub(os.environ))
-            for item in config.deployments.values()
-            if item.embedded
-        )
+        self._engines = Engines(self._engine)
+        self._retiring: set[asyncio.Task[None]] = set()
         self._pool = HttpPool()
         self.journal = JournalWriter(
             config.journal_path,
@@ -82,10 +80,18 @@ class Application:
             segment_bytes=config.journal.segment_bytes,
         )
         self.arms = Arms()
+        self._backend = OpenAIBackend(self._pool, self._address, self.clock.monotonic)
+        self.feedback = Feedback(self.journal, self.reports, self._recent, self.clock)
+        self._install(config, Targets(config))
+
+    def _install(self, config: Configuration, targets: Targets) -> None:
+        """From now on new requests go by this configuration; those that run keep theirs."""
+        self.config = config
+        self.targets = targets
         self.answering = Answering(
             config=config.digest,
             deployments=config.deployments,
-            backend=OpenAIBackend(self._pool, self._address, self.clock.monotonic),
+            backend=self._backend,
             journal=self.journal,
             arms=self.arms,
             clock=self.clock,
@@ -94,7 +100,25 @@ class Application:
             keepalive_comment_s=config.server.keepalive_comment_s,
             wait_for_disk=config.journal.durability == "power",
         )
-        self.feedback = Feedback(self.journal, self.reports, self._recent, self.clock)
+
+    async def change(self, config: Configuration) -> None:
+        """Bring another configuration into force: build, swap, and let go of what it drops.
+
+        Raises: PointsmanError where it cannot serve; then the old one goes on as if nothing was.
+        """
+        targets = await asyncio.to_thread(Targets, config)
+        await self._engines.prepare(config.deployments.values())
+        record_configuration(self.journal, config, self.clock.now_us())
+        self._install(config, targets)
+        task = asyncio.create_task(self._retire(config))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, config: Configuration) -> None:
+        """Stop the engines that nobody asks any more, once what runs on them has had its time."""
+        await asyncio.sleep(_RETIRE_S)
+        if config is self.config:
+            await self._engines.keep_only(config.deployments.values())
 
     async def start(self) -> None:
         """Start the embedded engines and write down which configuration is in force.
@@ -103,7 +127,7 @@ class Application:
             merely fails is reported by `readiness` and its deployment falls over.
         """
         try:
-            await self._engines.start()
+            await self._engines.prepare(self.config.deployments.values())
         except BaseException:
             await self.stop()
             raise
@@ -111,13 +135,15 @@ class Application:
 
     async def stop(self) -> None:
         """Stop engines, pool and journal, in that order."""
+        for task in self._retiring:
+            task.cancel()
         await self._engines.stop()
         await self._pool.close()
         await asyncio.to_thread(self.journal.close)
 
     def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Ready when some deployment can be called; embedded engines by name, with the reason."""
-        engines = {state.name: state for state in self._engines.states}
+        engines = self._engines.states(self.config.deployments.values())
         parts = {
             name: {"status": state.status, "reason": state.reason}
             for name, state in engines.items()
@@ -127,12 +153,17 @@ class Application:
             for name in self.config.deployments
             if name not in engines or engines[name].status == "running"
         ]
-        return bool(callable_), {"deployments": callable_, "engines": parts}
+        told: dict[str, Any] = {"deployments": callable_, "engines": parts}
+        told["configuration"] = {"digest": self.config.digest, "reload_error": self.reload_error}
+        return bool(callable_), told
 
     def _address(self, deployment: Deployment) -> Address | None:
         if deployment.base_url is not None:
             return Address(deployment.base_url, deployment.api_key)
-        return self._engines.address(deployment.name)
+        return self._engines.address(deployment)
+
+    def _engine(self, deployment: Deployment) -> EmbeddedEngine:
+        return EmbeddedEngine(placed(self.config, deployment), hub=hub(os.environ))
 
     def _ended(self, admission: Admission, end: End) -> None:
         self._recent.ended(admission, end)

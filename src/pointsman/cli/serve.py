@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from pointsman.cli.output import config_option, load_config, note
+from pointsman.domain.task import Configuration
 
 _HELP = """Serve the OpenAI-compatible endpoint until SIGTERM or Ctrl-C.
 
@@ -31,12 +32,15 @@ def command(config_path: Path, host: str | None, port: int | None, log_level: st
     from pointsman.gateway.serving import DRAIN_S, run
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    config = load_config(config_path)
-    changes = {"host": host, "port": port}
-    server = msgspec.structs.replace(
-        config.server, **{name: value for name, value in changes.items() if value is not None}
-    )
-    config = msgspec.structs.replace(config, server=server)
+    given = {"host": host, "port": port}
+    changes = {name: value for name, value in given.items() if value is not None}
+
+    def load() -> Configuration:
+        config = load_config(config_path)
+        server = msgspec.structs.replace(config.server, **changes)
+        return msgspec.structs.replace(config, server=server)
+
+    config = load()
 
     def ready(addresses: Sequence[tuple[str, int]]) -> None:
         for address in addresses:
@@ -48,4 +52,4 @@ def command(config_path: Path, host: str | None, port: int | None, log_level: st
     def stopping() -> None:
         note(f"stopping: answers on their way have {DRAIN_S:.0f} s; the same again stops at once")
 
-    run(config, ready=ready, stopping=stopping)
+    run(config, ready=ready, stopping=stopping, load=load)

@@ -83,6 +83,7 @@ def _included(
         reading.problems.add(mark, what)
         return None
     reading.seen[real] = mark
+    reading.problems.looked_at |= {path, path.parent}
     source = Source(name, path.parent)
     try:
         data = read_bounded(path)

@@ -31,10 +31,14 @@ class Mark:
 
 
 class Problems:
-    """What is wrong; reported file by file, in the order of the lines."""
+    """What is wrong; reported file by file, in the order of the lines.
+
+    `looked_at` holds what was read meanwhile: files, and folders that a pattern was looked up in.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self.looked_at: set[Path] = set()
         self._found: list[tuple[Mark, str]] = []
 
     def __bool__(self) -> bool:

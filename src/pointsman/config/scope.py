@@ -61,6 +61,7 @@ class Scope:
             self.problem(place, "this text has no folder to look in")
             return None
         path = mark.source.folder / name
+        self.problems.looked_at.add(path)
         try:
             if not path.is_file():
                 self.problem(place, "no such file")

@@ -43,6 +43,7 @@ class Door:
 
     def __init__(self, app: Application) -> None:
         self._app = app
+        self._config = app.config
         self._keeper = Doorkeeper(app.config.keys, app.config.server)
         self._feedback_queries = asyncio.Semaphore(1)
         self._surfaces: dict[str, dict[str, Surface]] = {
@@ -65,7 +66,7 @@ class Door:
             if probe is not None and request.method in ("GET", "HEAD"):
                 return await probe(exchange)
             surface = self._find(request.method, request.path)
-            await surface(exchange, self._keeper.admit(request.headers))
+            await surface(exchange, self._admit(request.headers))
         except PointsmanError as error:
             if isinstance(error, JournalUnavailable):
                 log.error("journal unavailable: %s", error.why)
@@ -73,6 +74,12 @@ class Door:
                 exchange.abort()
             else:
                 exchange.respond(error.status, error_head(error), error_object(error))
+
+    def _admit(self, headers: dict[bytes, bytes]) -> Caller:
+        if self._config is not self._app.config:  # keys and origins change with it
+            self._config = self._app.config
+            self._keeper = Doorkeeper(self._config.keys, self._config.server)
+        return self._keeper.admit(headers)
 
     def _find(self, method: str, path: str) -> Surface:
         methods = self._surfaces.get(path) or self._surfaces.get("/v1" + path)

@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from pointsman.app import Application
 from pointsman.domain.errors import ConfigurationError
@@ -11,21 +11,26 @@ from pointsman.domain.task import Configuration, ServerSettings
 from pointsman.gateway.auth import check_exposure
 from pointsman.gateway.door import Door
 from pointsman.gateway.http_server import HttpLimits, HttpServer
+from pointsman.gateway.reloading import Load, Reloader
 
 DRAIN_S = 30.0  # what runs may finish after SIGTERM; the rest is cancelled and written down
 Ready = Callable[[Sequence[tuple[str, int]]], None]
 
 
 def run(
-    config: Configuration, *, ready: Ready, stopping: Callable[[], None] = lambda: None
+    config: Configuration,
+    *,
+    ready: Ready,
+    stopping: Callable[[], None] = lambda: None,
+    load: Load | None = None,
 ) -> None:
     """`serve` on uvloop where it is there, on asyncio elsewhere."""
     try:
         import uvloop
     except ImportError:  # not on every platform; asyncio serves as well, more slowly
-        asyncio.run(serve(config, ready=ready, stopping=stopping))
+        asyncio.run(serve(config, ready=ready, stopping=stopping, load=load))
     else:
-        uvloop.run(serve(config, ready=ready, stopping=stopping))
+        uvloop.run(serve(config, ready=ready, stopping=stopping, load=load))
 
 
 async def serve(
@@ -33,10 +38,12 @@ async def serve(
     *,
     ready: Ready,
     stopping: Callable[[], None] = lambda: None,
+    load: Load | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then take nothing new and finish what runs.
 
-    A second signal cancels what runs. `stopping` is called at the first.
+    A second signal cancels what runs. `stopping` is called at the first. With `load`, a changed
+    configuration comes into force while serving, and at once on SIGHUP.
     Raises: ConfigurationError where the door would stand open or nobody can listen there.
     """
     check_exposure(config.keys, config.server)
@@ -63,11 +70,30 @@ async def serve(
         server = HttpServer(Door(app), limits=limits)
         try:
             ready(await _listen(server, config.server))
-            await stop.wait()
+            async with _reloading(app, load):
+                await stop.wait()
         finally:
             await _drain(server, hurry)
     finally:
         await app.stop()
+
+
+@asynccontextmanager
+async def _reloading(app: Application, load: Load | None) -> AsyncIterator[None]:
+    """Watch the configuration meanwhile."""
+    if load is None:
+        yield
+        return
+    reloader = Reloader(app, load)
+    with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
+    watching = asyncio.create_task(reloader.run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 async def _started(app: Application, stop: asyncio.Event) -> bool:
