@@ -30,7 +30,7 @@ def refusal(
     next_step = f"pointsman trace show {trace}"
     if failure.kind == "client_error":
         text = failure.detail or "the engine refused the request"
-        return InvalidRequest(text, status=failure.status)
+        return InvalidRequest(text, status=failure.status, code=failure.code)
     if failure.kind == "rate_limited":
         wait = failure.retry_after_s if failure.retry_after_s is not None else 1.0
         return RateLimited(what, why=why, next=next_step, retry_after_s=wait)

@@ -98,6 +98,12 @@ def error_message(answer: Answer) -> str | None:
     return None
 
 
+def error_code(answer: Answer) -> str | None:
+    """The code of an error, such as `context_length_exceeded`, where it is a word."""
+    code = answer.error.get("code") if isinstance(answer.error, dict) else None
+    return code[:64] if isinstance(code, str) and code else None
+
+
 def usage_of(answer: Answer) -> Usage | None:
     """The usage the engine reported, None if it said none."""
     said = answer.usage
