@@ -36,7 +36,7 @@ def main() -> None:
     path.write_text(
         CONFIG.format(upstream=args.upstream, port=args.port, journal=folder / "journal")
     )
-    os.execlp("pointsman", "pointsman", "serve", "-c", str(path))  # noqa: S606, S607
+    os.execlp("pointsman", "pointsman", "serve", "-c", str(path))
 
 
 if __name__ == "__main__":

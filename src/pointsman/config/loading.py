@@ -70,4 +70,6 @@ def _configuration(
     assert raw is not None, "a file that cannot be decoded leaves a problem"
     config = resolve(raw, Scope(root, problems))
     problems.raise_if_any()
-    return config
+    looked_at = problems.looked_at | ({path} if path is not None else set())
+    files = tuple(sorted(str(item.absolute()) for item in looked_at))
+    return msgspec.structs.replace(config, files=files)

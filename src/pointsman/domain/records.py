@@ -49,6 +49,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: FailureKind
     detail: str = ""
     status: int | None = None
+    code: str | None = None  # the engine's own word for it, `context_length_exceeded`
     retry_after_s: float | None = None
 
 

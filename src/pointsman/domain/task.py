@@ -137,6 +137,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     # where secrets came from, `("keys.app1.key", "${APP1_KEY}")`: so that they can be shown
     secret_sources: tuple[tuple[str, str], ...] = ()
     folder: str = ""  # of the file: relative paths start there; no part of the digest
+    files: tuple[str, ...] = ()  # files and folders it was read from; no part of the digest
 
     def placed(self, path: str) -> str:
         """A path of the file as it is from anywhere."""

@@ -16,7 +16,6 @@ _EVERY_S = 1.0
 # What another process would have to let go of first: a change there needs a restart.
 _FIXED = (
     "server.host", "server.port", "server.max_body_bytes", "server.max_connections", "journal",
-    "state",
 )  # fmt: skip
 
 
