@@ -47,7 +47,7 @@ def configuration(*, path: str, journal: str, known: Mapping[str, Any] | None = 
             }
             for task, versions in PROMPTS.items()
         },
-        "tasks": {task: _task(task, known["gates"].get(task)) for task in TASKS},
+        "tasks": {task: _task(task, known.get("gates", {}).get(task, -0.3)) for task in TASKS},
         "routes": {
             "portfolio": {
                 "rules": [{"when": f"request.task == '{SPECIALIST_TASK}'", "steps": [_SPECIALIST]}],
