@@ -150,7 +150,7 @@ class Attempt:
     def failed(self, kind: FailureKind, detail: str) -> AttemptFailed:
         paid = self.response is not None and self.response.status == 200
         return AttemptFailed(
-            Failure(kind=kind, detail=detail[:DETAIL_CHARS]),
+            Failure(kind=kind, detail=self._without_key(detail)[:DETAIL_CHARS]),
             self.completion(b"") if paid else None,
         )
 
@@ -160,7 +160,14 @@ class Attempt:
             body = await response.read(limit=_ERROR_BODY_BYTES, timeout_s=patience_s)
         except WireError:  # the status says enough
             body = b""
+        said = self._without_key(body.decode("utf-8", "surrogateescape"))
+        body = said.encode("utf-8", "surrogateescape")
         return AttemptFailed(refused(response.status, response.headers, body))
+
+    def _without_key(self, said: str) -> str:
+        """An engine's words; some repeat the credential that they refuse."""
+        key = self.call.deployment.api_key
+        return said.replace(key, "[api key]") if key else said
 
     def close(self) -> None:
         """Give the place back; a response not read to its end is aborted."""
