@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from pointsman.config.decoding import decode
 from pointsman.config.including import Reading, read_with_includes
+from pointsman.config.nodes import MapNode
 from pointsman.config.problems import Problems, Source
 from pointsman.config.reading import decode as decode_bytes
 from pointsman.config.reading import read_bounded
@@ -17,11 +19,23 @@ from pointsman.domain.errors import ConfigurationError
 from pointsman.domain.task import Configuration
 
 
+class Loaded(NamedTuple):
+    """A configuration, and the nodes it came from."""
+
+    config: Configuration
+    root: MapNode
+
+
 def load(path: Path, *, env: Mapping[str, str]) -> Configuration:
     """The configuration in a file; `env` is what `${NAME}` reads.
 
     Raises: ConfigurationError with every problem, each as `file:line:column: what`.
     """
+    return load_placed(path, env=env).config
+
+
+def load_placed(path: Path, *, env: Mapping[str, str]) -> Loaded:
+    """The same, with the places of everything the file says. Raises: as `load`."""
     try:
         data = read_bounded(path)
     except (OSError, ValueError) as error:
@@ -34,8 +48,8 @@ def load(path: Path, *, env: Mapping[str, str]) -> Configuration:
     problems = Problems(source)
     text = decode_bytes(data, source, problems)
     problems.raise_if_any()
-    config = _configuration(text or "", source, env, path)
-    return msgspec.structs.replace(config, folder=str(path.parent.absolute()))
+    config, root = _configuration(text or "", source, env, path)
+    return Loaded(msgspec.structs.replace(config, folder=str(path.parent.absolute())), root)
 
 
 def parse(
@@ -53,12 +67,10 @@ def parse(
     problems = Problems(source)
     decode_bytes(text.encode("utf-8", "surrogatepass"), source, problems)
     problems.raise_if_any()
-    return _configuration(text.removeprefix("\ufeff"), source, env or {}, None)
+    return _configuration(text.removeprefix("\ufeff"), source, env or {}, None).config
 
 
-def _configuration(
-    text: str, source: Source, env: Mapping[str, str], path: Path | None
-) -> Configuration:
+def _configuration(text: str, source: Source, env: Mapping[str, str], path: Path | None) -> Loaded:
     problems = Problems(source)
     root = read_with_includes(text, source, Reading(env, problems), path=path)
     if root is None:
@@ -70,6 +82,4 @@ def _configuration(
     assert raw is not None, "a file that cannot be decoded leaves a problem"
     config = resolve(raw, Scope(root, problems))
     problems.raise_if_any()
-    looked_at = problems.looked_at | ({path} if path is not None else set())
-    files = tuple(sorted(str(item.absolute()) for item in looked_at))
-    return msgspec.structs.replace(config, files=files)
+    return Loaded(config, root)

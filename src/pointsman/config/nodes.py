@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pointsman.config.problems import Mark
+from pointsman.config.variables import Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +13,14 @@ class Scalar:
     mark: Mark
     text: str  # variables already replaced
     plain: bool  # unquoted, so that `12` is a number and `null` nothing
-    from_variables: bool = False  # some of the text came in through `${...}`
     placeholder: str | None = None  # `${NAME}` where that is all the file says
     broken: bool = False  # a problem with it is kept already; nothing more is said
     text_mark: Mark | None = None  # of the first character, where the text stands as it is
+    variables: tuple[Variable, ...] = ()  # those that some of the text came in through
+
+    @property
+    def from_variables(self) -> bool:
+        return bool(self.variables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ class _Reader:
             mark,
             replaced.text,
             plain=event.style is None,
-            from_variables=replaced.from_variables,
+            variables=replaced.variables,
             placeholder=replaced.placeholder,
             broken=broken,
             text_mark=Mark(self._source, mark.line, mark.column + quotes) if verbatim else None,

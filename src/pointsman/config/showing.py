@@ -32,8 +32,13 @@ def show(config: Configuration, *, with_defaults: bool) -> str:
     A secret that came from one variable is shown as `${NAME}`; any other as `***`, which a file
     may not hold, so that it is put right before it is used.
     """
-    shower = _Shower(dict(config.secret_sources), with_defaults)
-    return f"# digest {config.digest}\n" + emit(shower.configuration(config))
+    document = as_document(config, with_defaults=with_defaults)
+    return f"# digest {config.digest}\n" + emit(document)
+
+
+def as_document(config: Configuration, *, with_defaults: bool) -> dict[str, Any]:
+    """What `show` writes, as plain data; secrets are `Verbatim`."""
+    return _Shower(dict(config.secret_sources), with_defaults).configuration(config)
 
 
 class _Shower:

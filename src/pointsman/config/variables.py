@@ -3,9 +3,17 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}\n]*)\}|\$\{")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+
+class Variable(NamedTuple):
+    """One reference: the name, and whether the environment has it (else its default stands)."""
+
+    name: str
+    is_set: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +21,12 @@ class Replaced:
     """A text with its variables replaced."""
 
     text: str
-    from_variables: bool
     placeholder: str | None  # `${NAME}` where the whole text was that one variable
+    variables: tuple[Variable, ...]  # those it refers to, in order
+
+    @property
+    def from_variables(self) -> bool:
+        return bool(self.variables)
 
 
 def replace_variables(
@@ -25,8 +37,8 @@ def replace_variables(
     Args: report is called with the position and the sentence for each reference that fails.
     """
     if "${" not in text:
-        return Replaced(text, False, None)
-    names: list[str] = []
+        return Replaced(text, None, ())
+    found: list[Variable] = []
 
     def replace(match: re.Match[str]) -> str:
         if match.group() == "$${":
@@ -36,9 +48,10 @@ def replace_variables(
             report(match.start(), "not a variable: write ${NAME}, or $${ for a literal ${")
             return ""
         name, default = inside.groups()
-        names.append(name)
         value = env.get(name)
-        if value or (value is not None and default is None):
+        is_set = bool(value) or (value is not None and default is None)
+        found.append(Variable(name, is_set))
+        if value is not None and is_set:
             return value
         if default is None:
             report(
@@ -48,8 +61,8 @@ def replace_variables(
         return default or ""
 
     replaced = _REFERENCE.sub(replace, text)
-    whole = _REFERENCE.fullmatch(text) is not None and len(names) == 1
-    return Replaced(replaced, bool(names), f"${{{names[0]}}}" if whole else None)
+    whole = _REFERENCE.fullmatch(text) is not None and len(found) == 1
+    return Replaced(replaced, f"${{{found[0].name}}}" if whole else None, tuple(found))
 
 
 def escape(text: str) -> str:
