@@ -224,3 +224,22 @@ def wait_until_gone(pids: list[int]) -> None:
     while left := alive(pids):
         assert time.monotonic() < deadline, f"still there: {left}"
         time.sleep(0.02)
+
+
+@pytest.mark.deep
+@pytest.mark.needs_engine
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_it_shows_what_it_promises(tmp_path: Path, seed: int) -> None:
+    """The small model alone is not enough, the cascade is as good as the large one for less, and
+    the portfolio beats both."""
+    ran = demo(tmp_path, "--seed", str(seed), "--json")
+    assert ran.returncode == 0, ran.stderr
+    ways = json.loads(ran.stdout)
+    accepted = {name: ways[name]["accepted"]["value"] for name in ("small", "large", "cascade")}
+    assert accepted["small"] <= 0.85 * accepted["large"]
+    assert accepted["cascade"] >= 0.98 * accepted["large"]
+    assert 0.10 <= ways["cascade"]["escalated"] <= 0.60
+    assert ways["cascade"]["against_large"]["cost_per_accepted"]["high"] < 0
+    assert ways["portfolio"]["accepted"]["value"] > max(accepted.values())
+    costs = {name: ways[name]["cost_per_accepted"]["value"] for name in ways if name != "seed"}
+    assert costs["portfolio"] < min(costs["large"], costs["cascade"])

@@ -32,7 +32,7 @@ A pointsman.yaml in the folder that was changed by hand is used as it is.
 
 
 @click.command(help=_HELP)
-@click.option("--cases", default=300, show_default=True, type=click.IntRange(20, 5000))
+@click.option("--cases", default=400, show_default=True, type=click.IntRange(20, 5000))
 @click.option("--seed", type=int, envvar="DEMO_SEED", help="Other cases (or DEMO_SEED).")
 @click.option(
     "--dir",
@@ -84,7 +84,7 @@ def _ask(config: Path, seed: int, cases: int) -> "list[Result]":
     """Serve, ask everything, stop serving; what was asked before Ctrl-C stays in the journal."""
     from pointsman.demo.asking import WAYS, ask_all
     from pointsman.demo.gateway import GatewayProcess
-    from pointsman.embedded.cases import cases as draw
+    from pointsman.demo.mix import draw
 
     drawn = draw(seed, cases)
     total = len(drawn) * len(WAYS)
