@@ -25,10 +25,11 @@ CARD = FOLDER / "MODELS.json"
 # Three ranges that never meet; no training text can appear in any of them.
 ACCURACY_SEEDS = (500_001, 500_002, 500_003)
 GATE_SEEDS = (600_001, 600_002, 600_003, 600_004, 600_005, 600_006)
-TEST_SEEDS = tuple(range(700_001, 700_013))
+TEST_SEEDS = tuple(range(710_001, 710_013))
 CASES_PER_SEED = 400
-# Of the large model's own rate on the calibration seeds, so that fresh seeds keep 98 % of theirs.
-KEEP = 0.998
+# Of the large model's own rate on the calibration seeds. At 0.998 fresh seeds of 400 cases kept
+# 98.0-100.3 % of it at a cost of 0.69; at 1.004 others kept 99.7-101.6 % at 0.76.
+KEEP = 1.004
 
 
 @dataclass(frozen=True)

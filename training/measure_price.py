@@ -1,6 +1,6 @@
 """CPU-seconds per prompt and completion token of each shipped model, and the price they make.
 
-    python training/measure_price.py
+    python training/measure_price.py --machine "two x86-64 cores with AMX"
 
 One request at a time, one engine thread, logprobs on, no prompt reuse; the engine process's CPU
 time of each request is regressed on its two token counts. Needs otherwise calm cores: it repeats
@@ -9,6 +9,8 @@ in rounds over all models, keeps the median round and writes down the spread.
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import json
 import statistics
 
@@ -27,6 +29,9 @@ CUTS = (1, 4, 96)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--machine", required=True, help="its class, in generic words")
+    machine = parser.parse_args().machine
     card = json.loads(CARD.read_text())
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in card["models"]}
     for number in range(ROUNDS):
@@ -52,6 +57,8 @@ def main() -> None:
         print(name, entry["price"], entry["cpu_seconds_per_prompt_token"],
               entry["cpu_seconds_per_completion_token"])  # fmt: skip
     card["core_hour_usd"] = CORE_HOUR_USD
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    card["measured"] = {"date": today, "machine": machine}
     CARD.write_text(json.dumps(card, indent=2) + "\n")
 
 

@@ -124,5 +124,6 @@ def test_shipped_files_are_the_measured_ones() -> None:
     files = {model["file"]: model for model in listed["models"].values()}
     shipped = {item.name for item in folder.iterdir() if item.name.endswith(".gguf")}
     assert set(files) == shipped
+    assert set(listed["gates"]) == set(TASKS)
     for name, file in files.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == file["sha256"]
