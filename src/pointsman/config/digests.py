@@ -14,6 +14,7 @@ def as_json(config: Configuration) -> dict[str, Any]:
     del made["secret_sources"]
     for deployment in made["deployments"].values():
         del deployment["api_key"]
+    made["state"]["url"] = config.state.shown
     for key in made["keys"]:
         del key["sha256"]
     return made

@@ -8,6 +8,7 @@ from pointsman.config.prompts import Prompt, resolve_prompt
 from pointsman.config.routes import IMPLICIT, check_logprobs, resolve_route
 from pointsman.config.schema import RawConfiguration, RawGate, RawJournal, RawServer
 from pointsman.config.scope import Place, Scope
+from pointsman.config.state import resolve_state
 from pointsman.config.targets import (
     cheapest,
     check_names,
@@ -55,6 +56,7 @@ def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
             keys=resolve_keys(raw.keys, scope),
             server=_server(raw.server),
             journal=_journal(raw.journal),
+            state=resolve_state(raw.state, scope),
             secret_sources=_secret_sources(raw, scope),
         )
     )
@@ -110,9 +112,10 @@ def _check_gates(raw: RawConfiguration, tasks: Mapping[str, Task], scope: Scope)
 
 def _secret_sources(raw: RawConfiguration, scope: Scope) -> tuple[tuple[str, str], ...]:
     """Which secrets came from one variable each, so that `show` can name it."""
-    places = [
+    places: list[tuple[str, ...]] = [
         *(("deployments", name, "api_key") for name in raw.deployments),
         *(("keys", name, "key") for name in raw.keys),
+        ("state", "url"),
     ]
     found = ((".".join(place), scope.placeholder(place)) for place in places)
     return tuple((place, placeholder) for place, placeholder in found if placeholder)

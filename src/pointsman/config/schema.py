@@ -211,6 +211,12 @@ class RawJournal(_Closed, frozen=True, kw_only=True):
     segment_mb: Annotated[int, Meta(ge=1, le=4096)] = 64
 
 
+class RawState(_Closed, frozen=True, kw_only=True):
+    """Where keys, labels, leases and schedules are kept."""
+
+    url: Text | None = None
+
+
 class RawConfiguration(_Closed, frozen=True, kw_only=True):
     """The whole file, what it includes merged in."""
 
@@ -225,3 +231,4 @@ class RawConfiguration(_Closed, frozen=True, kw_only=True):
     keys: dict[Name, RawKey] = {}
     server: RawServer = RawServer()
     journal: RawJournal = RawJournal()
+    state: RawState = RawState()

@@ -18,6 +18,7 @@ from pointsman.domain.task import (
     Route,
     RouteRule,
     ServerSettings,
+    StateSettings,
     Task,
 )
 
@@ -70,8 +71,13 @@ class _Shower:
             "keys": {key.name: self._key(key) for key in config.keys},
             "server": self._said(_server(config.server)),
             "journal": self._said(_journal(config.journal)),
+            "state": self._said([("url", self._state_url(config.state), None)]),
         }
         return {name: section for name, section in sections.items() if section}
+
+    def _state_url(self, state: StateSettings) -> Any:
+        placeholder = self._secrets.get("state.url")
+        return Verbatim(placeholder) if placeholder else state.shown
 
     def _deployment(self, each: Deployment) -> dict[str, Any]:
         secret = self._secret(f"deployments.{each.name}.api_key") if each.api_key else None

@@ -16,7 +16,8 @@ PointsmanError
 │   └── Overloaded            exit 5   503  with Retry-After
 ├── UpstreamError             exit 5   502  no deployment could answer
 │   └── UpstreamTimeout       exit 5   504
-└── JournalUnavailable        exit 1   503  a fact could not be written: nothing is answered
+├── JournalUnavailable        exit 1   503  a fact could not be written: nothing is answered
+└── StateUnavailable          exit 1   503  keys, labels, leases or schedules cannot be reached
 """
 
 from typing import ClassVar
@@ -183,4 +184,11 @@ class JournalUnavailable(PointsmanError):
     """A fact could not be written, so nothing may be answered."""
 
     code = "journal_unavailable"
+    http_status = 503
+
+
+class StateUnavailable(PointsmanError):
+    """What must be mutable (keys, labels, leases, schedules) cannot be read or written."""
+
+    code = "state_unavailable"
     http_status = 503

@@ -1,11 +1,15 @@
 """Tasks, routes, prompts and keys: what a configuration says, resolved and ready to use."""
 
+import re
 from typing import Any, Literal
 
 import msgspec
 
 from pointsman.domain.portfolio import Deployment
 from pointsman.domain.records import Capture
+
+_SQLITE = "sqlite:///"
+_PASSWORD = re.compile(r"(://[^/?:@]*:).*(@)", re.DOTALL)  # greedy: never half a password
 
 
 class PromptVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +125,20 @@ class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
     segment_bytes: int = 64 * 1024 * 1024
 
 
+class StateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where keys, labels, leases and schedules are kept."""
+
+    url: str | None = None  # None: state.sqlite beside the journal
+
+    @property
+    def shown(self) -> str | None:
+        """The URL as it may be shown: `***` for its password."""
+        return self.url and _PASSWORD.sub(r"\1***\2", self.url)
+
+    def __repr__(self) -> str:  # the password must not reach a log through an f-string
+        return f"StateSettings(url={self.shown!r})"
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one pointsman.yaml says, resolved: no path, no dict, no environment left."""
 
@@ -134,6 +152,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...] = ()
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
+    state: StateSettings = StateSettings()
     # where secrets came from, `("keys.app1.key", "${APP1_KEY}")`: so that they can be shown
     secret_sources: tuple[tuple[str, str], ...] = ()
     folder: str = ""  # of the file: relative paths start there; no part of the digest
@@ -147,3 +166,12 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     def journal_path(self) -> str:
         """Where facts are kept, wherever the program runs."""
         return self.placed(self.journal.path)
+
+    @property
+    def state_url(self) -> str:
+        """Where what must be mutable is kept; a path in it starts from the file's folder."""
+        if self.state.url is None:
+            return f"{_SQLITE}{self.journal_path}/state.sqlite"
+        if self.state.url.startswith(_SQLITE):
+            return _SQLITE + self.placed(self.state.url.removeprefix(_SQLITE))
+        return self.state.url
