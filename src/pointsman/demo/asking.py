@@ -1,9 +1,10 @@
 """Sends the cases over HTTP with the official OpenAI client, every way on every case."""
 
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from pointsman.domain.errors import ExtraMissing, UpstreamError
@@ -63,14 +64,47 @@ def ask_all(
 
     openai = OpenAI(base_url=url, api_key="unused-on-this-machine", timeout=120, max_retries=0)
     jobs = [(case, way, i % 2 == 1) for i, case in enumerate(cases) for way in WAYS]
-    pool = ThreadPoolExecutor(_AT_ONCE)
+    asking = _Asking(openai, iter(jobs))
     try:
-        running = [pool.submit(_ask, openai, *job) for job in jobs]
-        for done, future in enumerate(as_completed(running), 1):
-            yield future.result()
+        asking.start()
+        for done in range(1, len(jobs) + 1):
+            ended = asking.ended.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            yield ended
             progress(done)
-    finally:  # those on their way end with the gateway
-        pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        asking.stopped = True  # those on their way end with the gateway
+
+
+class _Asking:
+    """Threads that take jobs until they are stopped or none is left.
+
+    Not an executor: Ctrl-C in its Python-written locks can leave one taken for ever, and then the
+    process waits for its threads at the exit. A SimpleQueue is one call into C, and daemons are
+    not waited for.
+    """
+
+    def __init__(self, openai: "OpenAI", jobs: Iterator[tuple[Case, Way, bool]]) -> None:
+        self._openai = openai
+        self._jobs: SimpleQueue[tuple[Case, Way, bool]] = SimpleQueue()
+        for job in jobs:
+            self._jobs.put(job)
+        self.ended: SimpleQueue[Result | BaseException] = SimpleQueue()
+        self.stopped = False
+
+    def start(self) -> None:
+        for _ in range(_AT_ONCE):
+            threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            while not self.stopped:
+                self.ended.put(_ask(self._openai, *self._jobs.get_nowait()))
+        except Empty:
+            pass
+        except BaseException as error:
+            self.ended.put(error)
 
 
 def _ask(openai: "OpenAI", case: Case, way: Way, streamed: bool) -> Result:
