@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pointsman.domain.errors import ExtraMissing
+
 if TYPE_CHECKING:
     from pointsman.state.labels import Label, StoredLabels
     from pointsman.state.leases import StoredLeases
@@ -38,4 +40,13 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{home}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("sqlalchemy", "alembic"):
+            raise
+        raise ExtraMissing(
+            "mutable state needs SQLAlchemy and Alembic, which are not installed",
+            why=f"no module named {error.name!r}",
+            next='pip install "pointsman[state]"',
+        ) from None
