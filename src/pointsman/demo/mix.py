@@ -5,9 +5,9 @@ import random
 from pointsman.demo.portfolio import SPECIALIST_TASK
 from pointsman.embedded.cases import TASKS, Case, cases
 
-# Traffic that needs both models: many hard cases, and one request in ten for the specialist.
+# Traffic that needs both models: hard cases beside easy ones, one request in ten a specialist's.
 # Chosen so that the small model's shortfall shows whatever the seed.
-HARD_SHARE = 0.73
+HARD_SHARE = 0.55
 SPECIALIST_SHARE = 0.1
 
 
