@@ -25,8 +25,11 @@ def test_the_generated_reference_is_what_the_code_says():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("text", blocks(ROOT / "README.md", "yaml"))
-def test_every_configuration_of_the_readme_holds(text):
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
+
+
+@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "yaml")])
+def test_every_configuration_of_readme_and_how_tos_holds(text):
     assert parse(text).deployments
 
 

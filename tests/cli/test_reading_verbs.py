@@ -9,7 +9,7 @@ import pytest
 
 GOLDEN = Path(__file__).parent / "golden" / "shapes.json"
 READING = {
-    "check": ("check",),
+    "check": ("check", "--offline"),
     "report": ("report",),
     "trace list": ("trace", "list"),
     "trace show": ("trace", "show", "ESCALATED"),

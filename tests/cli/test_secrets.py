@@ -146,8 +146,8 @@ def commands(folder: Path) -> dict[str, str]:
     traces = [json.loads(row)["trace"] for row in rows.splitlines()]
     assert len(traces) == 10
     verbs = [
-        ("check",), ("check", "--json"), ("config", "show"), ("config", "show", "--json"),
-        ("config", "show", "--with-defaults"), ("portfolio", "show"),
+        ("check", "--offline"), ("check", "--offline", "--json"), ("config", "show"),
+        ("config", "show", "--json"), ("config", "show", "--origins"), ("config", "show", "--with-defaults"), ("portfolio", "show"),
         ("portfolio", "show", "--json"), ("report",), ("report", "--json"), ("trace", "list"),
         ("trace", "list", "--json"), ("journal", "verify"),
         *(("trace", "show", trace) for trace in traces),
@@ -209,7 +209,7 @@ def test_a_configuration_error_does_not_repeat_a_secret(tmp_path: Path, wrong: s
         (wrong.replace("SECRET", "${PLANTED}"), {"PLANTED": PASSWORD}),
     ):
         (tmp_path / "pointsman.yaml").write_text(text)
-        for verb in (("check",), ("config", "show"), ("portfolio", "show")):
+        for verb in (("check", "--offline"), ("config", "show"), ("portfolio", "show")):
             _, said = pointsman(*verb, folder=tmp_path, env=env)
             assert said
             assert PASSWORD not in said, (verb, text)

@@ -17,19 +17,23 @@ from pointsman.domain.errors import PointsmanError
 _EXAMPLES = """\b
 Examples:
   pointsman demo                            the whole loop on three small models of its own
+  pointsman init                            a configuration for what runs on this machine
   pointsman serve --config pointsman.yaml   one OpenAI-compatible endpoint for your portfolio
 """
 
 # name -> (module, what it is for); the order is that of the help page.
 _COMMANDS = {
     "demo": ("demo", "Run the main job on embedded models, and report what it cost."),
-    "check": ("check", "Say whether a configuration holds, and what it would do."),
+    "init": ("init", "Write a configuration for what runs on this machine."),
+    "check": ("check", "Say whether a configuration holds and its deployments answer."),
+    "doctor": ("doctor", "Look at this machine: what is well, what to do about the rest."),
     "serve": ("serve", "Serve the OpenAI-compatible endpoint."),
     "ask": ("ask", "Ask a running gateway."),
     "report": ("report", "Accepted rate and cost per accepted output."),
     "trace": ("trace", "What happened in one request."),
     "feedback": ("feedback", "Tell what became of an answer."),
     "config": ("config", "The configuration, resolved."),
+    "import": ("importing", "Turn another gateway's configuration into one of ours."),
     "portfolio": ("portfolio", "Deployments, prices and how they did."),
     "journal": ("journal", "The record of everything: verify it, seal it."),
 }

@@ -1,13 +1,31 @@
-"""`pointsman check`: does a configuration hold, and what would it do."""
+"""`pointsman check`: does a configuration hold, do its deployments answer, what would surprise."""
 
+import os
+import stat
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from pointsman.cli.output import config_option, json_option, load_config, note, print_json
-from pointsman.domain.task import Configuration
+from pointsman.cli.output import (
+    config_option,
+    json_option,
+    load_config_placed,
+    note,
+    print_json,
+    printable,
+    table,
+)
+from pointsman.domain.errors import ConfigurationError, UpstreamError
+
+if TYPE_CHECKING:
+    from pointsman.config.loading import Loaded
+    from pointsman.discovery.reaching import Reached
 
 _HELP = """Read the configuration, resolve every reference, compile every expression and schema.
+Then ask each deployment which models it serves, and look at each model file; no model is called.
 
 \b
 The smallest file that works:
@@ -19,42 +37,97 @@ The smallest file that works:
 \b
 Examples:
   pointsman check
-  pointsman check -c portfolio.yaml --json
+  pointsman check -c portfolio.yaml --offline --json
 """
+_MARKS = {"ok": "ok", "remark": "ok, but", "wrong": "wrong", "unreachable": "silent"}
 
 
 @click.command(help=_HELP)
 @config_option
+@click.option(
+    "--probe/--offline", "probes", default=True, show_default=True, help="Ask the deployments."
+)
 @json_option
-def command(config_path: Path, as_json: bool) -> None:
-    """Exit 0 when it holds, 3 with file, line and the nearest match where it does not."""
+def command(config_path: Path, probes: bool, as_json: bool) -> None:
+    """Exit 0 when it holds; 3 with file, line and the nearest match where it does not, or where
+    a deployment does not serve what the file names; 5 where one cannot be reached."""
     from pointsman.answering.targets import Targets
     from pointsman.gateway.auth import check_exposure
 
-    config = load_config(config_path)
+    loaded = load_config_placed(config_path)
+    config = loaded.config
     names = Targets(config).names()  # compiles gates, rules and verifiers
     check_exposure(config.keys, config.server)
-    remarks = warnings(config)
+    told = warnings(loaded)
+    found = _probed(loaded) if probes else []
     if as_json:
-        print_json({"ok": True, "digest": config.digest, "models": names, "warnings": remarks})
-        return
-    click.echo(f"{config_path} holds · configuration {config.digest}")
-    click.echo(f"can be asked: {', '.join(names)}")
-    for remark in remarks:
-        note(f"warning: {remark}")
+        fine = not any(each.state in ("wrong", "unreachable") for each in found)
+        document: dict[str, Any] = {"ok": fine, "digest": config.digest, "models": names}
+        probed = msgspec.to_builtins(found) if probes else None
+        print_json({**document, "warnings": told, "deployments": probed})
+    else:
+        click.echo(f"{config_path} holds · configuration {config.digest}")
+        click.echo(f"can be asked: {', '.join(names)}")
+        if found:
+            click.echo(printable(_table(found)))
+        for remark in told:
+            note(f"warning: {remark}")
+    _raise_if_any(found)
 
 
-def warnings(config: Configuration) -> list[str]:
+def warnings(loaded: "Loaded") -> list[str]:
     """What works and will still surprise."""
-    remarks = [
-        f"deployments.{item.name} has no price: its answers count as free"
-        for item in config.deployments.values()
-        if item.price is None
-    ]
-    gated = {name for route in config.routes.values() if route.gate for name in route.steps[:-1]}
-    remarks += [
-        f"deployments.{name} gives no logprobs, but a gate that may need them stands behind it"
-        for name in sorted(gated)
-        if not config.deployments[name].logprobs
-    ]
-    return remarks
+    from pointsman.backends.dialects import ENGINES
+    from pointsman.config.remarks import remarks
+
+    silent = {name for name, dialect in ENGINES.items() if not dialect.logprobs}
+    return [*remarks(loaded.config, without_logprobs=silent), *_open_secrets(loaded)]
+
+
+def _open_secrets(loaded: "Loaded") -> list[str]:
+    """Secrets that stand in a file which every user of this machine may read."""
+    from pointsman.config.origins import literal_secrets
+
+    found = []
+    for place, name in literal_secrets(loaded):
+        try:
+            mode = os.stat(name).st_mode
+        except OSError:
+            continue
+        if mode & stat.S_IROTH:
+            found.append(
+                f"{place} is a secret that stands in {name}, which everyone here may read: "
+                f"write ${{NAME}}, or `chmod 600 {name}`"
+            )
+    return found
+
+
+def _probed(loaded: "Loaded") -> "list[Reached]":
+    from pointsman.cli.probing import probe
+
+    return probe(loaded.config)
+
+
+def _table(found: "Sequence[Reached]") -> str:
+    rows = []
+    for each in found:
+        context = "-" if each.context is None else str(each.context)
+        latency = "-" if each.latency_ms is None else f"{each.latency_ms:.0f}"
+        said = each.said + (f"; {each.next}" if each.next and each.state != "ok" else "")
+        rows.append([each.deployment, _MARKS[each.state], context, latency, said])
+    return table(["deployment", "state", "context", "ms", ""], rows)
+
+
+def _raise_if_any(found: "Sequence[Reached]") -> None:
+    """Raises: ConfigurationError, or UpstreamError, that names the deployments."""
+    for state, kind, what in (
+        ("wrong", ConfigurationError, "does not serve what the file says"),
+        ("unreachable", UpstreamError, "cannot be reached"),
+    ):
+        bad = [each for each in found if each.state == state]
+        if bad:
+            why = "\n        ".join(f"{each.deployment}: {each.said}" for each in bad)
+            count = f"{len(bad)} of {len(found)} deployments"
+            subject = bad[0].deployment if len(bad) == 1 else count
+            offline = "`pointsman check --offline` looks at the file alone"
+            raise kind(f"{subject} {what}", why=why, next=bad[0].next or offline)

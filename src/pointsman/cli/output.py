@@ -15,6 +15,7 @@ from pointsman.domain.errors import ConfigurationError, PointsmanError, UsageErr
 
 if TYPE_CHECKING:
     from pointsman.client import Workspace
+    from pointsman.config.loading import Loaded
     from pointsman.domain.task import Configuration
 
 DEFAULT_CONFIG = "pointsman.yaml"
@@ -34,15 +35,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def load_config(path: Path) -> "Configuration":
     """The configuration, or an error that says how to get one. Raises: ConfigurationError."""
-    from pointsman.config import load
+    return load_config_placed(path).config
+
+
+def load_config_placed(path: Path) -> "Loaded":
+    """The same, with the places of everything the file says."""
+    from pointsman.config.loading import load_placed
 
     if not path.exists():
         raise ConfigurationError(
             f"there is no {path}",
             why="a configuration names the deployments to ask",
-            next="`pointsman demo` needs none; four lines make one: see `pointsman check --help`",
+            next="`pointsman init` writes one for what runs here; `pointsman demo` needs none",
         )
-    return load(path, env=os.environ)
+    return load_placed(path, env=os.environ)
 
 
 def open_workspace(path: Path) -> "Workspace":

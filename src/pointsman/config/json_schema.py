@@ -102,14 +102,11 @@ class _Maker:
         return {**made, **{key: value for key, value in bounds.items() if value}}
 
     def union(self, info: inspect.UnionType) -> _Schema:
-        parts = [self.of(part) for part in info.types]
-        nothing, parts = {"type": "null"}, [part for part in parts if part != {"type": "null"}]
-        if not any(isinstance(part, inspect.NoneType) for part in info.types):
-            return {"anyOf": parts}
-        assert len(parts) == 1, "a value of the file is one thing, or nothing"
-        if "anyOf" in parts[0]:
-            return {**parts[0], "anyOf": [*parts[0]["anyOf"], nothing]}
-        return {"anyOf": [*parts, nothing]}
+        parts: list[_Schema] = []
+        for part in map(self.of, info.types):
+            alone = set(part) == {"anyOf"}
+            parts += [each for each in (part["anyOf"] if alone else [part]) if each not in parts]
+        return {"anyOf": parts}
 
     def any(self, info: inspect.Type) -> _Schema:
         return {}

@@ -10,6 +10,7 @@ from pointsman.domain.portfolio import Engine
 from pointsman.domain.records import Capture
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]{0,63}"
+ALIAS_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}"
 
 Name = Annotated[
     str, Meta(pattern=NAME_PATTERN, description="a-z, 0-9, dot, dash and underscore; at most 64")
@@ -18,7 +19,7 @@ Name = Annotated[
 AliasName = Annotated[
     str,
     Meta(
-        pattern=r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}",
+        pattern=ALIAS_PATTERN,
         description="letters, digits and . _ - : /; at most 128",
     ),
 ]
