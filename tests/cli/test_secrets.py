@@ -147,7 +147,8 @@ def commands(folder: Path) -> dict[str, str]:
     assert len(traces) == 10
     verbs = [
         ("check", "--offline"), ("check", "--offline", "--json"), ("config", "show"),
-        ("config", "show", "--json"), ("config", "show", "--origins"), ("config", "show", "--with-defaults"), ("portfolio", "show"),
+        ("config", "show", "--json"), ("config", "show", "--origins"),
+        ("config", "show", "--with-defaults"), ("portfolio", "show"),
         ("portfolio", "show", "--json"), ("report",), ("report", "--json"), ("trace", "list"),
         ("trace", "list", "--json"), ("journal", "verify"),
         *(("trace", "show", trace) for trace in traces),

@@ -63,7 +63,6 @@ def test_every_key_has_a_description(struct: type[msgspec.Struct]) -> None:
     described = DESCRIPTIONS.get(struct.__name__, {})
     fields = {field.encode_name for field in msgspec.structs.fields(struct)}
     assert not fields - set(described), f"add them to DESCRIPTIONS[{struct.__name__!r}]"
-    assert not set(described) - fields, f"{struct.__name__} has no such keys"
 
 
 def test_every_mapping_is_closed_and_says_what_it_is() -> None:

@@ -136,6 +136,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "max_connections": "Connections of clients at once.",
         "keepalive_comment_s": "Seconds between comments while a stream is held.",
         "request_timeout_s": "Seconds for a whole request, all its attempts.",
+        "allowed_origins": "Origins whose pages may ask.",
         "allowed_hosts": "Host headers that are taken beside this machine's, without keys.",
         "tls": "The door's certificate; without one it speaks plain HTTP.",
         "cors": "Which web pages may ask.",
