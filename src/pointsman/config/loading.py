@@ -82,4 +82,6 @@ def _configuration(text: str, source: Source, env: Mapping[str, str], path: Path
     assert raw is not None, "a file that cannot be decoded leaves a problem"
     config = resolve(raw, Scope(root, problems))
     problems.raise_if_any()
-    return Loaded(config, root)
+    looked_at = problems.looked_at | ({path} if path is not None else set())
+    files = tuple(sorted(str(item.absolute()) for item in looked_at))
+    return Loaded(msgspec.structs.replace(config, files=files), root)
