@@ -51,6 +51,8 @@ SPECIFIC = {
     "trace_not_found": "feedback for a trace or answer that is not known, or is another tenant's",
     "invalid_kind": "feedback whose kind is not a short word",
     "unknown_path": "no such path",
+    "ambiguous_id": "feedback by an answer's id that several answers have",
+    "key_reused": "feedback whose idempotency key was used for another fact",
     "invalid_key": "feedback whose idempotency key is too long or not a text",
     "invalid_time": "an imported outcome whose time cannot be one",
     "engine_down": "an embedded engine that does not start; the reason is the engine's own",

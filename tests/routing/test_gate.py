@@ -48,7 +48,7 @@ def test_no_choice_is_nothing_to_accept():
 
 
 def test_the_reason_names_the_check_that_found_something():
-    assert verdict("verified", checks=(FOUND,)).reason == "checks: shape found"
+    assert verdict("verified", checks=(FOUND,)).reason == "checks failed: shape found"
 
 
 def test_an_expression_that_fails_on_an_answer_escalates():

@@ -32,26 +32,52 @@ class Recent:
     def __init__(self, size: int = _REMEMBERED) -> None:
         self._size = size
         self._tenants: OrderedDict[str, str] = OrderedDict()
-        self._by_response: OrderedDict[str, str] = OrderedDict()
+        # by tenant and response id; None where two traces of the tenant have the same
+        self._by_response: OrderedDict[tuple[str, str], str | None] = OrderedDict()
 
     def ended(self, admission: Admission, end: End) -> None:
         """Remember a trace that ended."""
         _put(self._tenants, end.trace, admission.tenant, self._size)
         for attempt in end.attempts:
             if attempt.response_id is not None:
-                _put(self._by_response, attempt.response_id, end.trace, self._size)
+                self._answered(admission.tenant, attempt.response_id, end.trace)
 
     def remember(self, trace: str, tenant: str, *, response_id: str | None = None) -> None:
         """Remember a trace found in the journal."""
         _put(self._tenants, trace, tenant, self._size)
-        if response_id is not None:
-            _put(self._by_response, response_id, trace, self._size)
+        if response_id is not None and response_id != trace:
+            self._answered(tenant, response_id, trace)
 
-    def find(self, reference: str) -> tuple[str, str] | None:
-        """Trace and tenant of a trace id or response id, if remembered."""
-        trace = self._by_response.get(reference, reference)
-        tenant = self._tenants.get(trace)
-        return None if tenant is None else (trace, tenant)
+    def _answered(self, tenant: str, response_id: str, trace: str) -> None:
+        known = self._by_response.get((tenant, response_id), trace)
+        _put(self._by_response, (tenant, response_id), trace if known == trace else None,
+             self._size)  # fmt: skip
+
+    def find(self, reference: str, tenant: str | None) -> tuple[str, str] | None:
+        """Trace and tenant of a trace id or response id, if remembered.
+
+        Args: tenant None: the operator, who may name the traces of any.
+        Raises: InvalidRequest where several traces of the tenant have this response id.
+        """
+        owner = self._tenants.get(reference)
+        if owner is not None:
+            return (reference, owner) if tenant in (None, owner) else None
+        tenants = [tenant] if tenant is not None else sorted(set(self._tenants.values()))
+        found = [
+            (self._by_response[name, reference], name)
+            for name in tenants
+            if (name, reference) in self._by_response
+        ]
+        if len(found) > 1 or (found and found[0][0] is None):
+            raise InvalidRequest(
+                f"several answers have the id {reference[:100]!r}",
+                why="some engines give an id twice",
+                next="name the trace id, from the x-pointsman-trace header",
+                param="id",
+                code="ambiguous_id",
+            )
+        trace = found[0][0] if found else None
+        return (trace, found[0][1]) if trace is not None else None
 
 
 class Feedback:
@@ -70,9 +96,12 @@ class Feedback:
         self._clock = clock
         self._keys: OrderedDict[tuple[str, str], OutcomeRecord] = OrderedDict()
 
-    def remembered(self, reference: str) -> bool:
+    def remembered(self, reference: str, tenant: str | None = None) -> bool:
         """True when `add` knows this trace id or response id without a query."""
-        return self._recent.find(reference) is not None
+        try:
+            return self._recent.find(reference, tenant) is not None
+        except InvalidRequest:
+            return True
 
     def recall(self, references: Sequence[str]) -> None:
         """Look the references up in the journal and remember those that are there.
@@ -109,8 +138,8 @@ class Feedback:
         _check_value(value)
         _check_key(key)
         _check_time(at_us, now_us)
-        found = self._recent.find(reference)
-        if found is None or (tenant is not None and found[1] != tenant):
+        found = self._recent.find(reference, tenant)
+        if found is None:
             raise NotFound(
                 f"no trace or answer {reference[:100]!r}",
                 next="the trace id is in the x-pointsman-trace header, the answer's in its `id`",
@@ -119,7 +148,7 @@ class Feedback:
             )
         trace, owner = found
         if key is not None and (owner, key) in self._keys:
-            return self._keys[owner, key]
+            return _same_fact(self._keys[owner, key], trace, kind, value)
         record = OutcomeRecord(
             id=outcome_id(now_us // 1000, self._clock.entropy(10)),
             at_us=at_us if at_us is not None else now_us,
@@ -166,6 +195,19 @@ class Feedback:
 
 def _reference(row: Mapping[str, Any]) -> Any:
     return row.get("trace") or row.get("id") or row.get("response_id")
+
+
+def _same_fact(known: OutcomeRecord, trace: str, kind: str, value: Any) -> OutcomeRecord:
+    """The fact that a key stands for. Raises: InvalidRequest where it is sent with another."""
+    if (known.trace, known.outcome, known.value) == (trace, kind, value):
+        return known
+    raise InvalidRequest(
+        "this key stands for another fact",
+        why=f"it was used for {known.outcome!r} of {known.trace}",
+        next="give each fact a key of its own",
+        param="key",
+        code="key_reused",
+    )
 
 
 def _check_kind(kind: str) -> None:

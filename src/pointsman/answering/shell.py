@@ -240,7 +240,8 @@ class _Run:
             target.gates[step.gate],
             said.replies,
             await _checked(chosen, said.replies),
-            completion_tokens=said.usage.completion_tokens if said.usage else 0,
+            completion_tokens=_visible_tokens(said.usage),
+            choices=self.request.choices,
         )
 
     # The end
@@ -370,6 +371,11 @@ class _Run:
         return Chunk(data=annotate(chunk.data, told), content=chunk.content)
 
 
+def _visible_tokens(usage: Usage | None) -> int:
+    """Those that a client sees, and that logprobs are given for."""
+    return usage.completion_tokens - usage.reasoning_tokens if usage else 0
+
+
 async def _checked(
     verifiers: Sequence[Verifier], replies: Sequence[Reply]
 ) -> list[tuple[CheckResult, ...]]:
@@ -377,6 +383,10 @@ async def _checked(
     half a second without keeping other requests waiting."""
     if not verifiers:
         return [() for _ in replies]
-    if sum(len(reply.content) for reply in replies) <= _CHECKED_INLINE_CHARS:
+    chars = sum(
+        len(reply.content) + sum(len(call.arguments) for call in reply.tool_calls)
+        for reply in replies
+    )
+    if chars <= _CHECKED_INLINE_CHARS:
         return [run_verifiers(verifiers, reply) for reply in replies]
     return await asyncio.to_thread(lambda: [run_verifiers(verifiers, reply) for reply in replies])

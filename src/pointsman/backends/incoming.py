@@ -48,19 +48,19 @@ class _Choice(msgspec.Struct):
 
 
 class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: float | None = None
 
 
 class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: float | None = None
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
-    reasoning_tokens: int | None = None  # SGLang's place for it
+    reasoning_tokens: float | None = None  # SGLang's place for it
 
 
 class Answer(msgspec.Struct):
@@ -75,6 +75,8 @@ class Answer(msgspec.Struct):
     message: str | None = None
 
 
+_MOST_CHARS = 200  # of an id, a model's name, a reason: they go into records
+_MOST_TOKENS = 10**9  # of one attempt; more is no count of anything
 _DECODER = msgspec.json.Decoder(Answer)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CHOICES = msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None)
@@ -86,6 +88,11 @@ def parse(data: bytes) -> Answer:
         return _DECODER.decode(data)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
+
+
+def name_of(said: str | None) -> str | None:
+    """An engine's name for a thing, bounded; None where it gave none, or an empty one."""
+    return said[:_MOST_CHARS] if said else None
 
 
 def error_message(answer: Answer) -> str | None:
@@ -112,11 +119,16 @@ def usage_of(answer: Answer) -> Usage | None:
     prompt, completion = said.prompt_tokens_details, said.completion_tokens_details
     reasoning = completion.reasoning_tokens if completion else None
     return Usage(
-        prompt_tokens=said.prompt_tokens or 0,
-        completion_tokens=said.completion_tokens or 0,
-        cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
-        reasoning_tokens=reasoning or said.reasoning_tokens or 0,
+        prompt_tokens=_tokens(said.prompt_tokens),
+        completion_tokens=_tokens(said.completion_tokens),
+        cached_tokens=_tokens(prompt.cached_tokens if prompt else 0),
+        reasoning_tokens=_tokens(reasoning or said.reasoning_tokens),
     )
+
+
+def _tokens(said: float | None) -> int:
+    """A count of tokens as an engine may say it, kept within what a count can be."""
+    return int(min(max(said or 0, 0), _MOST_TOKENS))
 
 
 def strip(data: bytes, *, usage: bool, logprobs: bool) -> bytes:
@@ -172,11 +184,13 @@ class Assembler:
 
     def take(self, choice: _Choice, text: _Text | None) -> bool:
         """Add one delta or message; True if it carried something for the client."""
-        if choice.finish_reason:  # some engines send "" until the end
-            self.finish_reason = choice.finish_reason
+        # Some engines send "" until the end. The last reason counts, but for a cut answer: it
+        # does not become whole by another word.
+        if choice.finish_reason and self.finish_reason != "length":
+            self.finish_reason = choice.finish_reason[:_MOST_CHARS]
         if choice.logprobs is not None and choice.logprobs.content:
             for token in choice.logprobs.content:
-                if token.logprob is None:
+                if token.logprob is None or token.logprob > 0.0:  # no probability at all
                     self._unknown = True
                     continue
                 self._min = min(self._min, token.logprob)

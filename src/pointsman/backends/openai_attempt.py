@@ -5,7 +5,15 @@ from typing import Protocol
 import msgspec
 
 from pointsman.backends.http_wire import UpstreamResponse, WireError
-from pointsman.backends.incoming import Answer, Assembler, error_message, parse, strip, usage_of
+from pointsman.backends.incoming import (
+    Answer,
+    Assembler,
+    error_message,
+    name_of,
+    parse,
+    strip,
+    usage_of,
+)
 from pointsman.backends.outgoing import Outgoing, encode
 from pointsman.backends.places import Places
 from pointsman.backends.refusals import DETAIL_CHARS, refused
@@ -69,7 +77,11 @@ class Attempt:
         body = await response.read(limit=limit, timeout_s=self.remaining_s())
         self.finished = True
         try:
-            self.take(parse(body))
+            answer = parse(body)
+            indexes = [choice.index for choice in answer.choices or ()]
+            if len(set(indexes)) < len(indexes):  # put together they would be nobody's answer
+                raise self.failed("malformed", "two choices have the same index")
+            self.take(answer)
             self.check_end()
             if self.outgoing.strip_logprobs:
                 body = strip(body, usage=False, logprobs=True)
@@ -82,10 +94,9 @@ class Attempt:
         said = error_message(answer)
         if said is not None:
             raise self.failed("server_error", said)
-        if answer.id:  # keep-alive and filter frames carry an empty one
-            self.response_id = answer.id
-        if answer.model:
-            self.model = answer.model
+        # keep-alive and filter frames carry empty ones
+        self.response_id = name_of(answer.id) or self.response_id
+        self.model = name_of(answer.model) or self.model
         if answer.usage is not None:
             self.usage = usage_of(answer) or self.usage
         content = False

@@ -34,7 +34,11 @@ class OpenAIStream:
         try:
             response = await attempt.open()
             splitter = SseSplitter(max_event_bytes=attempt.call.deployment.limits.max_answer_bytes)
+            received, bound = 0, attempt.call.deployment.limits.max_answer_bytes
             while (data := await response.next_chunk(self._patience_s())) is not None:
+                received += len(data)
+                if received > bound:
+                    raise attempt.failed("too_large", f"the stream is over {bound} bytes")
                 ended, chunks, failed = self._read(splitter.feed(data))
                 if chunks:
                     yield chunks
@@ -89,6 +93,8 @@ class OpenAIStream:
         return False, chunks, None
 
     def _stripped(self, data: bytes, answer: Answer) -> bytes | None:
+        if b"\n" in data:  # one event in several lines; in JSON a raw line break is only space
+            data = data.replace(b"\n", b" ")
         usage = self._attempt.outgoing.strip_usage and b'"usage"' in data
         logprobs = self._attempt.outgoing.strip_logprobs and b'"logprobs"' in data
         if usage and not answer.choices and answer.usage is not None:

@@ -15,7 +15,7 @@ SPECIALIST_TASK = "sums"
 _HEAD = """\
 # The embedded portfolio: three models that come with Pointsman, and five narrow tasks.
 #   pointsman serve -c {path}
-#   pointsman ask -m task:sums "12\\n7\\n30"
+#   pointsman ask -m task:sums $'12\\n7\\n30'
 # A task can also be asked by another way than its own: task:ticket@large, task:ticket@cascade.
 # Prices are measured CPU-seconds per token times one core-hour price; gates were set on cases
 # that the demonstration never draws.

@@ -146,7 +146,7 @@ class Door:
             raise InvalidRequest("give `trace`, or the answer's `id`", param="trace")
         feedback, sent = self._app.feedback, exchange.request.headers.get(b"idempotency-key")
         key = said.key or (sent.decode("latin-1") if sent else None)
-        if not feedback.remembered(reference):
+        if not feedback.remembered(reference, caller.tenant):
             async with self._feedback_queries:  # one query at a time, off the loop
                 await asyncio.to_thread(feedback.recall, [reference])
         record = feedback.add(

@@ -70,6 +70,10 @@ class Reloader:
             self._app.reload_error = error.sentence
             log.warning("the configuration stays as it was: %s", error)
             return False
+        except Exception as error:  # the watch must outlive whatever a file can do to it
+            self._app.reload_error = f"{type(error).__name__} while loading it"
+            log.exception("the configuration stays as it was")
+            return False
         self._app.reload_error = None
         log.warning("configuration %s is in force", config.digest)
         return True

@@ -53,6 +53,12 @@ def compile_verifier(spec: VerifierSpec) -> Verifier:
         raise ConfigurationError(
             f"verifier '{spec.name}' ({spec.kind}): {error.what}", why=error.why, next=error.next
         ) from error
+    except Exception as error:  # a library's own trouble with a spec is still the spec's
+        raise ConfigurationError(
+            f"verifier '{spec.name}' ({spec.kind}) cannot be compiled",
+            why=f"{type(error).__name__}: {str(error)[:200]}",
+            next="correct its spec",
+        ) from error
     return Verifier(name=spec.name, kind=spec.kind, look=look)
 
 
