@@ -19,6 +19,8 @@ from pointsman.backends.embedded_engine import EmbeddedEngine
 from pointsman.backends.embedded_engines import Engines
 from pointsman.backends.embedded_hub import Hub
 from pointsman.backends.http_pool import HttpPool
+from pointsman.backends.http_tls import TlsContexts
+from pointsman.backends.http_ways import Ways
 from pointsman.backends.model_files import default_cache_dir
 from pointsman.backends.openai_http import OpenAIBackend
 from pointsman.config import as_json
@@ -62,8 +64,15 @@ class SystemClock:
 class Application:
     """A running gateway without its door: engines, pool, journal, answering, feedback."""
 
-    def __init__(self, config: Configuration) -> None:
-        """Wire the parts. Raises: JournalUnavailable when the journal cannot be written."""
+    def __init__(self, config: Configuration, *, env: Mapping[str, str] | None = None) -> None:
+        """Wire the parts. `env` is the process's own where it is not given.
+
+        Raises: ConfigurationError for a certificate or proxy that cannot be used;
+            JournalUnavailable when the journal cannot be written.
+        """
+        self.env = os.environ if env is None else env
+        self._ways = ways(config, self.env)
+        self._pool = HttpPool(contexts=checked_contexts(config, self._ways))
         self.clock = SystemClock()
         self.started_s = self.clock.now_us() // 1_000_000
         self.metrics = Metrics()
@@ -72,7 +81,6 @@ class Application:
         self._recent = Recent()
         self._engines = Engines(self._engine)
         self._retiring: set[asyncio.Task[None]] = set()
-        self._pool = HttpPool()
         self.journal = JournalWriter(
             config.journal_path,
             durability=config.journal.durability,
@@ -107,12 +115,21 @@ class Application:
         Raises: PointsmanError where it cannot serve; then the old one goes on as if nothing was.
         """
         targets = await asyncio.to_thread(Targets, config)
+        await self.reload_certificates(config)
         await self._engines.prepare(config.deployments.values())
         record_configuration(self.journal, config, self.clock.now_us())
         self._install(config, targets)
         task = asyncio.create_task(self._retire(config))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+    async def reload_certificates(self, config: Configuration | None = None) -> None:
+        """Read anew what upstreams are trusted by and shown, for connections to come.
+
+        Raises: ConfigurationError, and everything stays as it was.
+        """
+        config = config or self.config
+        self._pool.contexts = await asyncio.to_thread(checked_contexts, config, self._ways)
 
     async def _retire(self, config: Configuration) -> None:
         """Stop the engines that nobody asks any more, once what runs on them has had its time."""
@@ -159,11 +176,11 @@ class Application:
 
     def _address(self, deployment: Deployment) -> Address | None:
         if deployment.base_url is not None:
-            return Address(deployment.base_url, deployment.api_key)
+            return Address(deployment.base_url, deployment.api_key, self._ways.to(deployment))
         return self._engines.address(deployment)
 
     def _engine(self, deployment: Deployment) -> EmbeddedEngine:
-        return EmbeddedEngine(placed(self.config, deployment), hub=hub(os.environ))
+        return EmbeddedEngine(placed(self.config, deployment), hub=hub(self.env))
 
     def _ended(self, admission: Admission, end: End) -> None:
         self._recent.ended(admission, end)
@@ -177,6 +194,19 @@ def placed(config: Configuration, deployment: Deployment) -> Deployment:
         return deployment
     model = msgspec.structs.replace(model, gguf=config.placed(model.gguf))
     return msgspec.structs.replace(deployment, embedded=model)
+
+
+def ways(config: Configuration, env: Mapping[str, str]) -> Ways:
+    """By which way deployments are reached. Raises: ConfigurationError for an unusable proxy."""
+    return Ways(env, config.placed)
+
+
+def checked_contexts(config: Configuration, ways: Ways) -> TlsContexts:
+    """The TLS of every deployment that has its own. Raises: ConfigurationError."""
+    contexts = TlsContexts()
+    for deployment in config.deployments.values():
+        ways.check(deployment, contexts)
+    return contexts
 
 
 def hub(env: Mapping[str, str]) -> Hub:

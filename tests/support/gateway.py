@@ -176,7 +176,8 @@ class RunningGateway:
         self.app = Application(self.config)
         try:
             await self.app.start()
-            server = HttpServer(Door(self.app))
+            door = Door(self.app)
+            server = HttpServer(door, lines=door.lines)
             addresses = await server.start("127.0.0.1", 0)
             self.port = addresses[0][1]
             self._ready.set()

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from wirekit import LOOPS, pieces_of, run, self_signed, until
 
 from pointsman.backends import http_wire
-from pointsman.backends.http_pool import HttpPool, Lane, Origin, UpstreamResponse, WireError
+from pointsman.backends.http_pool import HttpPool, Lane, Origin, UpstreamResponse, Way, WireError
 from pointsman.backends.http_wire import WireConnection
+from pointsman.domain.transport import UpstreamTls
 from pointsman.testing import (
     STREAM_HEAD,
     Flag,
@@ -775,11 +776,12 @@ def test_a_certificate_that_is_not_trusted_is_refused(tmp_path: Path) -> None:
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
-        trusting, strict = HttpPool(ca_file=str(certificate)), HttpPool()
-        good = Caller(trusting, Origin("https", "localhost", port))
+        trusting, strict = HttpPool(), HttpPool()
+        way = Way(tls=UpstreamTls(ca=str(certificate)))
+        good = Caller(trusting, Origin("https", "localhost", port, way=way))
         assert await good.whole(method="GET", body=b"") == b"secret"
         await Caller(strict, Origin("https", "localhost", port)).fails("refused")
-        await Caller(trusting, Origin("https", "127.0.0.1", port)).fails("refused")
+        await Caller(trusting, Origin("https", "127.0.0.1", port, way=way)).fails("refused")
         assert strict.open_connections == 0
         await trusting.close()
         await strict.close()

@@ -1051,7 +1051,7 @@ def test_it_speaks_tls(tmp_path: Path) -> None:
 
     async def main() -> None:
         server = HttpServer(hello)
-        ((host, port),) = await server.start("127.0.0.1", 0, ssl=context)
+        ((host, port),) = await server.start("127.0.0.1", 0, certificates=lambda: context)
         reader, writer = await asyncio.open_connection(
             host, port, ssl=trusted, server_hostname="localhost"
         )

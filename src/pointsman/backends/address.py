@@ -1,6 +1,8 @@
-"""Where a deployment listens now, and with which key."""
+"""Where a deployment listens now, with which key, and by which way it is reached."""
 
 import msgspec
+
+from pointsman.backends.http_origin import Way
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -8,6 +10,7 @@ class Address(msgspec.Struct, frozen=True):
 
     base_url: str
     api_key: str | None = None
+    way: Way | None = None  # None: plainly
 
     def __repr__(self) -> str:  # the key must not reach a log through an f-string
         return f"Address({self.base_url!r})"

@@ -2,13 +2,16 @@
 
 import asyncio
 import socket
+import ssl as tls
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 import httptools
 
+from pointsman.backends.http_tls import handshake_failure
+
 if TYPE_CHECKING:
-    from pointsman.backends.http_pool import Lane
+    from pointsman.backends.http_lane import Lane
 
 Headers = Sequence[tuple[bytes, bytes]]
 WireFailure = Literal[
@@ -187,6 +190,8 @@ class WireConnection(asyncio.Protocol):
         self.lane = lane
         self.loop = loop
         self.closed = False
+        self.retired = False  # the upstream's name no longer means `address`
+        self.address = ""  # that we are connected to
         self.counted = True  # in the lane's `open`; ours to give back
         self.paused = False  # reading is, as too much waits
         self.served = 0  # answers read to their end
@@ -326,6 +331,9 @@ class WireConnection(asyncio.Protocol):
                 self._finish(response)
             elif self._is_stale():
                 self._fail_head(StaleConnection())
+            elif self._silent and isinstance(exc, tls.SSLError):
+                # In TLS 1.3 the upstream judges our certificate after the handshake.
+                self._break(WireError("refused", handshake_failure(exc)))
             else:
                 self._break(WireError("cut", f"closed before the answer's end{_why(exc)}"))
         self._response = None

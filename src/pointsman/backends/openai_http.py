@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pointsman.backends.address import Address
-from pointsman.backends.http_pool import HttpPool, Origin
+from pointsman.backends.http_pool import HttpPool, Origin, Way
 from pointsman.backends.http_wire import UpstreamResponse, WireError
 from pointsman.backends.openai_attempt import Attempt
 from pointsman.backends.openai_stream import OpenAIStream
@@ -26,7 +26,7 @@ class OpenAIBackend:
         self._pool = pool
         self._address_of = address_of
         self._clock = clock
-        self._origins: dict[str, Origin] = {}
+        self._origins: dict[str | tuple[str, Way], Origin] = {}
         self._places: dict[str, Places] = {}
 
     async def complete(self, call: UpstreamCall) -> Completion:
@@ -49,9 +49,10 @@ class OpenAIBackend:
         address = self._address_of(deployment)
         if address is None:
             raise AttemptFailed(Failure(kind="engine_down", detail=f"{deployment.name} is down"))
-        origin = self._origins.get(address.base_url)
+        where = address.base_url if address.way is None else (address.base_url, address.way)
+        origin = self._origins.get(where)
         if origin is None:
-            origin = self._origins[address.base_url] = Origin.parse(address.base_url)
+            origin = self._origins[where] = Origin.parse(address.base_url, address.way)
         limits = deployment.limits
         headers = [(b"content-type", b"application/json"), (b"accept", _accept(call))]
         if address.api_key:

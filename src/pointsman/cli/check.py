@@ -52,13 +52,12 @@ def command(config_path: Path, probes: bool, as_json: bool) -> None:
     """Exit 0 when it holds; 3 with file, line and the nearest match where it does not, or where
     a deployment does not serve what the file names; 5 where one cannot be reached."""
     from pointsman.answering.targets import Targets
-    from pointsman.gateway.auth import check_exposure
+    from pointsman.gateway.serving import checked_wire
 
     loaded = load_config_placed(config_path)
     config = loaded.config
     names = Targets(config).names()  # compiles gates, rules and verifiers
-    check_exposure(config.keys, config.server)
-    told = warnings(loaded)
+    told = [*checked_wire(config, os.environ), *warnings(loaded)]
     found = _probed(loaded) if probes else []
     if as_json:
         fine = not any(each.state in ("wrong", "unreachable") for each in found)

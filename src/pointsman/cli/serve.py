@@ -29,6 +29,7 @@ Examples:
               type=click.Choice(["debug", "info", "warning", "error"]))  # fmt: skip
 def command(config_path: Path, host: str | None, port: int | None, log_level: str) -> None:
     """Addresses and the end of it to stderr; nothing to stdout."""
+    from pointsman.gateway.listening import shown
     from pointsman.gateway.serving import DRAIN_S, run
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
@@ -44,8 +45,8 @@ def command(config_path: Path, host: str | None, port: int | None, log_level: st
 
     def ready(addresses: Sequence[tuple[str, int]]) -> None:
         for address in addresses:
-            name = f"[{address[0]}]" if ":" in address[0] else address[0]
-            note(f"serving on http://{name}:{address[1]}/v1 · configuration {config.digest}")
+            where = shown(*address, secure=config.server.tls is not None)
+            note(f"serving on {where} · configuration {config.digest}")
         note(f"asks: {', '.join(['auto', *config.aliases, *(f'task:{t}' for t in config.tasks)])}")
         note(f"journal: {config.journal_path} · stop with Ctrl-C")
 

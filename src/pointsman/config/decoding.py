@@ -100,9 +100,18 @@ class _Decoder:
         return INVALID if any(value is INVALID for value in values) else values
 
     def union(self, node: Node, info: inspect.UnionType, where: str) -> Any:
-        """`X | None`: an explicit null is None."""
-        inner = next(part for part in info.types if not isinstance(part, inspect.NoneType))
-        if isinstance(node, Scalar) and node.plain and node.text and _core(node) is None:
+        """`X | None`: an explicit null is None. `X | list`: a list is read as one."""
+        parts = [part for part in info.types if not isinstance(part, inspect.NoneType)]
+        lists = [part for part in parts if isinstance(part, inspect.ListType)]
+        inner = lists[0] if lists and isinstance(node, ListNode) else parts[0]
+        nullable = len(parts) < len(info.types)
+        if (
+            nullable
+            and isinstance(node, Scalar)
+            and node.plain
+            and node.text
+            and _core(node) is None
+        ):
             return None
         return self.value(node, inner, where)
 

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from pointsman.config.reached import check_proxy, resolve_upstream_tls
 from pointsman.config.schema import RawDeployment, RawLimits, RawPrice
 from pointsman.config.scope import Place, Scope
 from pointsman.domain.money import Price, price_per_token
@@ -27,6 +28,7 @@ def resolve_deployment(name: str, raw: RawDeployment, scope: Scope) -> Deploymen
         )
     if raw.api_key == HIDDEN:
         scope.problem((*place, "api_key"), "a hidden secret: write ${NAME} and set the variable")
+    check_proxy(raw, place, scope)
     return Deployment(
         name=name,
         model=raw.model,
@@ -39,6 +41,8 @@ def resolve_deployment(name: str, raw: RawDeployment, scope: Scope) -> Deploymen
         limits=_limits(raw.limits),
         embedded=_embedded(raw),
         logprobs=raw.logprobs,
+        tls=resolve_upstream_tls(raw, place, scope),
+        proxy=raw.proxy,
     )
 
 

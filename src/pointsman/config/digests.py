@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from pointsman.domain.task import Configuration
+from pointsman.domain.transport import shown_proxy
 
 
 def as_json(config: Configuration) -> dict[str, Any]:
@@ -14,6 +15,7 @@ def as_json(config: Configuration) -> dict[str, Any]:
     del made["secret_sources"]
     for deployment in made["deployments"].values():
         del deployment["api_key"]
+        deployment["proxy"] = shown_proxy(deployment["proxy"])
     made["state"]["url"] = config.state.shown
     for key in made["keys"]:
         del key["sha256"]

@@ -6,8 +6,9 @@ from pointsman.config.deployments import resolve_deployment
 from pointsman.config.digests import with_digest
 from pointsman.config.prompts import Prompt, resolve_prompt
 from pointsman.config.routes import IMPLICIT, check_logprobs, resolve_route
-from pointsman.config.schema import RawConfiguration, RawGate, RawJournal, RawServer
+from pointsman.config.schema import RawConfiguration, RawGate, RawJournal
 from pointsman.config.scope import Place, Scope
+from pointsman.config.server import resolve_server
 from pointsman.config.state import resolve_state
 from pointsman.config.targets import (
     cheapest,
@@ -18,7 +19,7 @@ from pointsman.config.targets import (
 )
 from pointsman.config.tasks import resolve_task
 from pointsman.domain.portfolio import Deployment
-from pointsman.domain.task import Configuration, JournalSettings, Route, ServerSettings, Task
+from pointsman.domain.task import Configuration, JournalSettings, Route, Task
 
 
 def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
@@ -54,7 +55,7 @@ def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
             aliases=aliases,
             default=default,
             keys=resolve_keys(raw.keys, scope),
-            server=_server(raw.server),
+            server=resolve_server(raw.server, scope),
             journal=_journal(raw.journal),
             state=resolve_state(raw.state, scope),
             secret_sources=_secret_sources(raw, scope),
@@ -114,24 +115,12 @@ def _secret_sources(raw: RawConfiguration, scope: Scope) -> tuple[tuple[str, str
     """Which secrets came from one variable each, so that `show` can name it."""
     places: list[tuple[str, ...]] = [
         *(("deployments", name, "api_key") for name in raw.deployments),
+        *(("deployments", name, "proxy") for name in raw.deployments),
         *(("keys", name, "key") for name in raw.keys),
         ("state", "url"),
     ]
     found = ((".".join(place), scope.placeholder(place)) for place in places)
     return tuple((place, placeholder) for place, placeholder in found if placeholder)
-
-
-def _server(raw: RawServer) -> ServerSettings:
-    return ServerSettings(
-        host=raw.host,
-        port=raw.port,
-        max_body_bytes=raw.max_body_mb * 2**20,
-        max_connections=raw.max_connections,
-        keepalive_comment_s=raw.keepalive_comment_s,
-        request_timeout_s=raw.request_timeout_s,
-        allowed_hosts=tuple(raw.allowed_hosts),
-        allowed_origins=tuple(raw.allowed_origins),
-    )
 
 
 def _journal(raw: RawJournal) -> JournalSettings:

@@ -62,6 +62,16 @@ class RawLimits(_Closed, frozen=True, kw_only=True):
     max_answer_mb: Annotated[int, Meta(ge=1, le=1024)] = 64
 
 
+class RawUpstreamTls(_Closed, frozen=True, kw_only=True):
+    """What is trusted and shown when a deployment is called."""
+
+    ca: Text | None = None
+    cert: Text | None = None
+    key: Text | None = None
+    server_name: Text | None = None
+    verify: bool = True
+
+
 class RawDeployment(_Closed, frozen=True, kw_only=True):
     """One place that serves a model."""
 
@@ -75,6 +85,8 @@ class RawDeployment(_Closed, frozen=True, kw_only=True):
     logprobs: bool = True
     price: RawPrice | None = None
     limits: RawLimits = RawLimits()
+    tls: RawUpstreamTls | None = None
+    proxy: Text | None = None
 
 
 class RawVersion(_Closed, frozen=True, kw_only=True):
@@ -190,17 +202,34 @@ class RawKey(_Closed, frozen=True, kw_only=True):
     tasks: list[str] = []
 
 
+class RawDoorTls(_Closed, frozen=True, kw_only=True):
+    """The door's certificate."""
+
+    cert: Text
+    key: Text
+    client_ca: Text | None = None
+
+
+class RawCors(_Closed, frozen=True, kw_only=True):
+    """Which web pages may ask."""
+
+    origins: list[Text] = []
+    allow_credentials: bool = False
+    max_age_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
+
+
 class RawServer(_Closed, frozen=True, kw_only=True):
     """Where we listen and the bounds of the door."""
 
-    host: Text = "127.0.0.1"
+    host: Text | Annotated[list[Text], Meta(min_length=1, max_length=16)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 4100
     max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
     max_connections: Count = 4096
     keepalive_comment_s: Seconds = 10.0
     request_timeout_s: Seconds = 600.0
     allowed_hosts: list[Text] = []
-    allowed_origins: list[Text] = []
+    tls: RawDoorTls | None = None
+    cors: RawCors = RawCors()
 
 
 class RawJournal(_Closed, frozen=True, kw_only=True):

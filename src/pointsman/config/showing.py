@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from pointsman.config.deployments import HIDDEN, family_of, served_name_of
 from pointsman.config.emitting import Verbatim, emit
 from pointsman.domain.money import Price
@@ -21,6 +23,7 @@ from pointsman.domain.task import (
     StateSettings,
     Task,
 )
+from pointsman.domain.transport import shown_proxy
 
 _REQUIRED: Any = object()  # the default of what is always shown
 _Lines = Iterable[tuple[str, Any, Any]]  # key, value, default
@@ -69,7 +72,7 @@ class _Shower:
             "aliases": dict(config.aliases),
             "default": config.default,
             "keys": {key.name: self._key(key) for key in config.keys},
-            "server": self._said(_server(config.server)),
+            "server": self._said(self._server(config.server)),
             "journal": self._said(_journal(config.journal)),
             "state": self._said([("url", self._state_url(config.state), None)]),
         }
@@ -78,6 +81,33 @@ class _Shower:
     def _state_url(self, state: StateSettings) -> Any:
         placeholder = self._secrets.get("state.url")
         return Verbatim(placeholder) if placeholder else state.shown
+
+    def _server(self, server: ServerSettings) -> _Lines:
+        for name in ServerSettings.__struct_fields__:
+            value, default = getattr(server, name), _default(ServerSettings, name)
+            if name == "max_body_bytes":
+                yield "max_body_mb", value // _MB, default // _MB
+            elif isinstance(value, msgspec.Struct):
+                yield name, self._plain(value), None if default is None else {}
+            else:
+                yield name, _plain(value), _plain(default)
+
+    def _plain(self, settings: msgspec.Struct) -> dict[str, Any]:
+        """Settings whose names are those of the file."""
+        kind = type(settings)
+        required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
+        return self._said(
+            (
+                name,
+                _plain(getattr(settings, name)),
+                _REQUIRED if index < required else _plain(_default(kind, name)),
+            )
+            for index, name in enumerate(kind.__struct_fields__)
+        )
+
+    def _proxy(self, each: Deployment) -> Any:
+        placeholder = self._secrets.get(f"deployments.{each.name}.proxy")
+        return Verbatim(placeholder) if placeholder else shown_proxy(each.proxy)
 
     def _deployment(self, each: Deployment) -> dict[str, Any]:
         secret = self._secret(f"deployments.{each.name}.api_key") if each.api_key else None
@@ -96,6 +126,8 @@ class _Shower:
                 ("logprobs", each.logprobs, True),
                 ("price", self._said(_price(each.price)) if each.price else None, None),
                 ("limits", self._said(_limits(each.limits)), {}),
+                ("tls", self._plain(each.tls) if each.tls else None, None),
+                ("proxy", self._proxy(each), None),
             ]
         )
 
@@ -190,15 +222,6 @@ def _limits(limits: Limits) -> _Lines:
 def _acceptance(rule: AcceptanceRule) -> _Lines:
     for name in AcceptanceRule.__struct_fields__:
         yield name, getattr(rule, name), _default(AcceptanceRule, name)
-
-
-def _server(server: ServerSettings) -> _Lines:
-    for name in ServerSettings.__struct_fields__:
-        value, default = getattr(server, name), _default(ServerSettings, name)
-        if name == "max_body_bytes":
-            yield "max_body_mb", value // _MB, default // _MB
-        else:
-            yield name, list(value) if isinstance(value, tuple) else value, _plain(default)
 
 
 def _journal(journal: JournalSettings) -> _Lines:

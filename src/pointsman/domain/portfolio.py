@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from pointsman.domain.money import Price
+from pointsman.domain.transport import UpstreamTls
 
 Engine = Literal["openai", "vllm", "sglang", "llamacpp", "ollama", "tgi", "dashscope", "embedded"]
 
@@ -44,6 +45,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     embedded: EmbeddedModel | None = None
     logprobs: bool = True  # False: the engine cannot give token logprobs
+    tls: UpstreamTls | None = None
+    proxy: str | None = None  # a URL or `none`; None: as the environment says
 
     def __repr__(self) -> str:  # the key must not reach a log through an f-string
         return f"Deployment({self.name!r}, model={self.model!r}, base_url={self.base_url!r})"

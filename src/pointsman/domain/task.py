@@ -7,6 +7,7 @@ import msgspec
 
 from pointsman.domain.portfolio import Deployment
 from pointsman.domain.records import Capture
+from pointsman.domain.transport import Cors, DoorTls
 
 _SQLITE = "sqlite:///"
 _PASSWORD = re.compile(r"(://[^/?:@]*:).*(@)", re.DOTALL)  # greedy: never half a password
@@ -106,14 +107,20 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where we listen and the bounds of the door."""
 
-    host: str = "127.0.0.1"
+    host: str | tuple[str, ...] = "127.0.0.1"  # addresses, names, or `unix:/path`
     port: int = 4100
     max_body_bytes: int = 32 * 1024 * 1024
     max_connections: int = 4096
     keepalive_comment_s: float = 10.0  # SSE comments while a stream is held
     request_timeout_s: float = 600.0
     allowed_hosts: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
+    tls: DoorTls | None = None
+    cors: Cors = Cors()
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Where we listen, as a sequence."""
+        return (self.host,) if isinstance(self.host, str) else self.host
 
 
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,13 @@
 """Who asks: the tenant comes from the credential alone; without keys only this machine may ask."""
 
 import hashlib
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pointsman.domain.errors import ConfigurationError, Forbidden, Unauthenticated
 from pointsman.domain.task import Key, ServerSettings
+from pointsman.domain.transport import is_loopback
+from pointsman.gateway.cors import Origins
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -25,11 +26,12 @@ class Doorkeeper:
     def __init__(self, keys: Sequence[Key], server: ServerSettings) -> None:
         self._keys = {key.sha256: key for key in keys}
         self._hosts = _LOOPBACK_NAMES | {host.lower() for host in server.allowed_hosts}
-        self._origins = {origin.lower().rstrip("/") for origin in server.allowed_origins}
+        self._hosts |= {f"[{host}]" if ":" in host else host.lower() for host in server.hosts}
+        self.origins = Origins(server.cors, local=not keys)
 
     def admit(self, headers: Mapping[bytes, bytes]) -> Caller:
         """Raises: Unauthenticated without a known key; Forbidden for a foreign page or name."""
-        self._check_origin(headers)
+        self.origins.check(headers)
         if not self._keys:
             self._check_host(headers)
             return Caller("default", "local", None)
@@ -58,40 +60,34 @@ class Doorkeeper:
                 code="host_not_allowed",
             )
 
-    def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
-        raw = headers.get(b"origin")
-        if raw is None:
-            return
-        origin = raw.decode("latin-1").lower().rstrip("/")
-        scheme, _, rest = origin.partition("://")
-        name = rest if rest.endswith("]") else rest.rsplit(":", 1)[0] if ":" in rest else rest
-        loopback = scheme in ("http", "https") and name in _LOOPBACK_NAMES
-        if origin not in self._origins and not (loopback and not self._keys):
-            raise Forbidden(
-                f"pages of {origin[:100]!r} may not ask here",
-                next="add it to server.allowed_origins",
-                code="origin_not_allowed",
-            )
-
 
 def check_exposure(keys: Sequence[Key], server: ServerSettings) -> None:
     """Raises: ConfigurationError if the door would be open to the network without keys."""
-    if keys or _is_loopback(server.host):
+    beyond = [host for host in server.hosts if not is_loopback(host)]
+    if keys or not beyond:
         return
     raise ConfigurationError(
-        f"server.host is {server.host} and there are no keys: anyone could ask",
+        f"server.host is {', '.join(beyond)} and there are no keys: anyone could ask",
         why="an open door is for this machine only",
         next="add a key under `keys:`, or set server.host to 127.0.0.1",
     )
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def exposure_remarks(keys: Sequence[Key], server: ServerSettings) -> list[str]:
+    """What is allowed at the door and should be meant."""
+    told = []
+    beyond = [host for host in server.hosts if not is_loopback(host)]
+    if beyond and server.tls is None:
+        told.append(
+            f"server.host is {', '.join(beyond)} without server.tls: keys and answers cross the "
+            "network in the clear, unless something before this door speaks TLS"
+        )
+    if "*" in server.cors.origins and not keys:
+        told.append(
+            "server.cors.origins is * and there are no keys: any page a browser on this machine "
+            "opens may ask and read"
+        )
+    return told
 
 
 def _token(headers: Mapping[bytes, bytes]) -> bytes | None:

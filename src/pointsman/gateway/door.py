@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from pointsman.gateway.http_server import Exchange
 log = logging.getLogger("pointsman.gateway")
 _JSON = [(b"content-type", b"application/json")]
 _TEXT = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
+_ASKS_FIRST = b"access-control-request-method"
 Surface = Callable[[Exchange, Caller], Awaitable[None]]
 
 
@@ -45,6 +46,7 @@ class Door:
         self._app = app
         self._config = app.config
         self._keeper = Doorkeeper(app.config.keys, app.config.server)
+        self._origins = self._keeper.origins
         self._feedback_queries = asyncio.Semaphore(1)
         self._surfaces: dict[str, dict[str, Surface]] = {
             "/v1/chat/completions": {"POST": self._chat},
@@ -65,6 +67,8 @@ class Door:
             probe = self._open.get(request.path)
             if probe is not None and request.method in ("GET", "HEAD"):
                 return await probe(exchange)
+            if request.method == "OPTIONS" and _ASKS_FIRST in request.headers:
+                return self._preflight(exchange)
             surface = self._find(request.method, request.path)
             await surface(exchange, self._admit(request.headers))
         except PointsmanError as error:
@@ -75,11 +79,30 @@ class Door:
             else:
                 exchange.respond(error.status, error_head(error), error_object(error))
 
+    def lines(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """Header lines for every answer, whoever gives it: which pages may read it."""
+        if self._config is not self._app.config:
+            self._renew()
+        return self._origins.lines(headers)
+
     def _admit(self, headers: dict[bytes, bytes]) -> Caller:
-        if self._config is not self._app.config:  # keys and origins change with it
-            self._config = self._app.config
-            self._keeper = Doorkeeper(self._config.keys, self._config.server)
+        if self._config is not self._app.config:
+            self._renew()
         return self._keeper.admit(headers)
+
+    def _renew(self) -> None:
+        """Keys and origins change with the configuration."""
+        self._config = self._app.config
+        self._keeper = Doorkeeper(self._config.keys, self._config.server)
+        self._origins = self._keeper.origins
+
+    def _preflight(self, exchange: Exchange) -> None:
+        """A browser asks whether a page may ask; it sends no key with that."""
+        self._origins.check(exchange.request.headers)
+        path = exchange.request.path
+        methods = self._surfaces.get(path) or self._surfaces.get("/v1" + path) or ("GET",)
+        head = self._origins.preflight(exchange.request.headers, tuple(methods))
+        exchange.respond(204, head, b"")
 
     def _find(self, method: str, path: str) -> Surface:
         methods = self._surfaces.get(path) or self._surfaces.get("/v1" + path)

@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else None
+        self._peer = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else None
         self.transport.set_write_buffer_limits(high=self.server.limits.write_buffer_bytes)
         raw: socket.socket | None = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
@@ -217,6 +217,8 @@ class Connection(asyncio.Protocol):
         exchange.arrived = monotonic()
         exchange._modern = self._modern
         exchange._keep = self._keep
+        if self.server.lines is not None:
+            exchange._lines = self.server.lines(headers)
         self._phase = _BODY
         self._since = self.server.now
         self._upgrading = parser.should_upgrade() and (self._chunked or self._body_left > 0)
@@ -473,6 +475,9 @@ class Connection(asyncio.Protocol):
         if refusal.status == 503:
             headers.append((b"retry-after", b"1"))
         framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        if self.server.lines is not None:
+            # A page must be able to read its error: as far as its request's head was read.
+            framing = self.server.lines(getattr(self, "_headers", {})) + framing
         self.transport.write(render_head(refusal.status, self.server.date, headers, framing) + body)
         self._close()
 

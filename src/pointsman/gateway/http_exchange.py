@@ -24,6 +24,7 @@ class Exchange(Request):
         "_connection",
         "_ended",
         "_keep",
+        "_lines",
         "_modern",
         "_running",
         "_task",
@@ -32,6 +33,7 @@ class Exchange(Request):
     )
 
     _keep: bool  # the connection, for another request
+    _lines: bytes  # whole header lines that the answer carries, whoever gives it
     _modern: bool  # HTTP/1.1
     _task: asyncio.Task[None]
 
@@ -40,6 +42,7 @@ class Exchange(Request):
         self._ended = False
         self._running = False
         self._chunked = False
+        self._lines = b""
         self.started = False
         self.gone = False
 
@@ -115,6 +118,8 @@ class Exchange(Request):
             self._connection.cut(self, flush=self._chunked)
 
     def _framing(self, length: bytes) -> bytes:
+        if self._lines:
+            length = self._lines + length
         if self._connection.server.draining:
             self._keep = False
         if not self._keep:

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import socket
 import ssl as tls
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pointsman.gateway.http_connection import Connection
 from pointsman.gateway.http_exchange import Exchange, Handler
@@ -15,17 +16,24 @@ from pointsman.gateway.http_message import (
     date_line,
     error_body,
 )
+from pointsman.gateway.listening import BACKLOG, bind
 
 __all__ = ["Exchange", "Handler", "Headers", "HttpLimits", "HttpServer", "Request", "error_body"]
 
 log = logging.getLogger(__name__)
+Certificates = Callable[[], tls.SSLContext]
+Lines = Callable[[Mapping[bytes, bytes]], bytes]
 
 
 class HttpServer:
     """Serves `handler`, one task per request. Construct and use inside a running loop."""
 
-    def __init__(self, handler: Handler, *, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self, handler: Handler, *, limits: HttpLimits | None = None, lines: Lines | None = None
+    ) -> None:
+        """Args: lines gives whole header lines for every answer, from its request's headers."""
         self.limits = limits or HttpLimits()
+        self.lines = lines
         self.loop = asyncio.get_running_loop()
         self.draining = False
         self.requests = 0  # received whole since the start
@@ -33,6 +41,8 @@ class HttpServer:
         self.date = date_line()
         self._handler = handler
         self._servers: list[asyncio.Server] = []
+        self._listeners: list[socket.socket] = []
+        self._certificates: Certificates | None = None
         self._connections: set[Connection] = set()
         self._surplus: set[Connection] = set()  # over max_connections, being told so
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,41 +66,54 @@ class HttpServer:
         *,
         sockets: Sequence[socket.socket] = (),
         reuse_port: bool = False,
-        ssl: tls.SSLContext | None = None,
+        certificates: Certificates | None = None,
     ) -> list[tuple[str, int]]:
-        """Listen on `sockets`, or on host and port; the addresses bound.
+        """Listen on `sockets`, or on host and port; the addresses bound. UNIX sockets have port 0.
 
-        Raises: OSError if an address is taken.
+        Args: certificates reads what TLS shows; without it we speak plain HTTP.
+        Raises: OSError if an address is taken; ConfigurationError from `certificates`.
         """
-        create = self.loop.create_server
-        if sockets:
-            for listener in sockets:
-                self._servers.append(
-                    await create(self._connect, sock=listener, backlog=_BACKLOG, ssl=ssl)
-                )
-        else:
-            self._servers.append(
-                await create(
-                    self._connect,
-                    host,
-                    port,
-                    backlog=_BACKLOG,
-                    ssl=ssl,
-                    reuse_port=reuse_port or None,
-                )
-            )
+        self._certificates = certificates
+        context = certificates() if certificates is not None else None
+        self._listeners = list(sockets) or bind([host or "127.0.0.1"], port, reuse_port=reuse_port)
+        self._servers = await self._listen(context)
         self._sweep()
-        return [
-            (name[0], name[1]) if isinstance(name, tuple) else (name, 0)
-            for server in self._servers
-            for name in (listening.getsockname() for listening in server.sockets)
-        ]
+        return [_name(listener) for listener in self._listeners]
+
+    async def reload_certificates(self) -> None:
+        """Read what TLS shows and trusts anew, for connections to come; those there are stay.
+
+        Raises: ConfigurationError, and everything stays as it was.
+        """
+        if self._certificates is None or self.draining:
+            return
+        context = await asyncio.to_thread(self._certificates)
+        if self.draining:
+            return
+        # Who connects between the two waits in the kernel's queue.
+        for server in self._servers:
+            server.close()
+        self._servers = await self._listen(context)
+
+    async def _listen(self, context: tls.SSLContext | None) -> list[asyncio.Server]:
+        """Servers on duplicates of the listeners, so that they can be replaced."""
+        how: dict[str, object] = {"backlog": BACKLOG, "ssl": context}
+        if context is not None:
+            how["ssl_handshake_timeout"] = self.limits.header_timeout_s
+        made = []
+        for listener in self._listeners:
+            unix = listener.family == socket.AF_UNIX
+            create: Any = self.loop.create_unix_server if unix else self.loop.create_server
+            made.append(await create(self._connect, sock=listener.dup(), **how))
+        return made
 
     async def drain(self, timeout_s: float) -> None:
         """Accept no more, let what is in flight end, cancel what has not after `timeout_s`."""
         self.draining = True
         for server in self._servers:
             server.close()
+        for listener in self._listeners:
+            listener.close()
         for connection in list(self._connections):
             connection.wind_down()
         if not await self._emptied(timeout_s):
@@ -193,7 +216,13 @@ class HttpServer:
         return True
 
 
+def _name(listener: socket.socket) -> tuple[str, int]:
+    name = listener.getsockname()
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    return (name if isinstance(name, str) else "@" + name[1:].decode("utf-8", "replace")), 0
+
+
 SWEEP_S = 1.0
-_BACKLOG = 2048
 _MAX_SURPLUS = 256
 _GRACE_S = 1.0

@@ -15,7 +15,8 @@ Load = Callable[[], Configuration]
 _EVERY_S = 1.0
 # What another process would have to let go of first: a change there needs a restart.
 _FIXED = (
-    "server.host", "server.port", "server.max_body_bytes", "server.max_connections", "journal",
+    "server.host", "server.port", "server.tls", "server.max_body_bytes", "server.max_connections",
+    "journal", "state",
 )  # fmt: skip
 
 

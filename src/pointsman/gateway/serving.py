@@ -1,18 +1,27 @@
 """Runs one gateway process: application and door, from the first socket to the drained end."""
 
 import asyncio
+import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from pointsman.app import Application
-from pointsman.domain.errors import ConfigurationError
-from pointsman.domain.task import Configuration, ServerSettings
-from pointsman.gateway.auth import check_exposure
+import msgspec
+
+from pointsman.app import Application, checked_contexts, ways
+from pointsman.domain.errors import ConfigurationError, PointsmanError
+from pointsman.domain.task import Configuration
+from pointsman.domain.transport import UNIX
+from pointsman.gateway.auth import check_exposure, exposure_remarks
 from pointsman.gateway.door import Door
 from pointsman.gateway.http_server import HttpLimits, HttpServer
+from pointsman.gateway.http_tls import door_context
+from pointsman.gateway.listening import bind, release
 from pointsman.gateway.reloading import Load, Reloader
+from pointsman.gateway.systemd import Systemd
 
+log = logging.getLogger("pointsman.serving")
 DRAIN_S = 30.0  # what runs may finish after SIGTERM; the rest is cancelled and written down
 Ready = Callable[[Sequence[tuple[str, int]]], None]
 
@@ -33,6 +42,24 @@ def run(
         uvloop.run(serve(config, ready=ready, stopping=stopping, load=load))
 
 
+def checked_wire(config: Configuration, env: Mapping[str, str]) -> list[str]:
+    """Remarks on both ends of the wire, once every file they need was read.
+
+    Raises: ConfigurationError for an open door, or a certificate, key or proxy that is not usable.
+    """
+    check_exposure(config.keys, config.server)
+    if config.server.tls is not None:
+        door_context(config.server.tls, config.placed)
+    checked_contexts(config, ways(config, env))
+    unverified = [
+        f"deployments.{each.name}.tls.verify is false: whoever answers at {each.base_url} is "
+        "believed, and is sent its key and every prompt"
+        for each in config.deployments.values()
+        if each.tls is not None and not each.tls.verify
+    ]
+    return [*exposure_remarks(config.keys, config.server), *unverified]
+
+
 async def serve(
     config: Configuration,
     *,
@@ -43,7 +70,8 @@ async def serve(
     """Serve until SIGTERM or SIGINT; then take nothing new and finish what runs.
 
     A second signal cancels what runs. `stopping` is called at the first. With `load`, a changed
-    configuration comes into force while serving, and at once on SIGHUP.
+    configuration comes into force while serving, and at once on SIGHUP; SIGHUP reads certificates
+    anew as well. Sockets that systemd hands over stand in for server.host, and it is kept informed.
     Raises: ConfigurationError where the door would stand open or nobody can listen there.
     """
     check_exposure(config.keys, config.server)
@@ -54,12 +82,16 @@ async def serve(
             return hurry.set()
         stop.set()
         stopping()
+        if systemd is not None:
+            systemd.stopping()
 
+    systemd: Systemd | None = None
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(name, signalled)
     app = Application(config)
+    systemd = Systemd(app.env)
     try:
         if not await _started(app, stop):
             return
@@ -67,33 +99,63 @@ async def serve(
             max_body_bytes=config.server.max_body_bytes,
             max_connections=config.server.max_connections,
         )
-        server = HttpServer(Door(app), limits=limits)
+        door = Door(app)
+        server = HttpServer(door, limits=limits, lines=door.lines)
+        handed = systemd.listeners()
         try:
-            ready(await _listen(server, config.server))
-            async with _reloading(app, load):
+            ready(await _listen(server, config, handed))
+            for remark in checked_wire(_met(config, handed), app.env):
+                log.warning("%s", remark)
+            async with _reloading(app, server, systemd, load):
+                systemd.ready(f"configuration {config.digest}")
                 await stop.wait()
         finally:
             await _drain(server, hurry)
+            if not handed:
+                release(config.server.hosts)
     finally:
+        systemd.close()
         await app.stop()
 
 
 @asynccontextmanager
-async def _reloading(app: Application, load: Load | None) -> AsyncIterator[None]:
-    """Watch the configuration meanwhile."""
+async def _reloading(
+    app: Application, server: HttpServer, systemd: Systemd, load: Load | None
+) -> AsyncIterator[None]:
+    """Watch the configuration meanwhile, and read it and the certificates anew on SIGHUP."""
     if load is None:
         yield
         return
-    reloader = Reloader(app, load)
+    reloader, hung_up = Reloader(app, load), asyncio.Event()
     with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
-    watching = asyncio.create_task(reloader.run())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
+
+    async def reload_when_told() -> None:
+        while True:
+            await hung_up.wait()
+            hung_up.clear()
+            systemd.reloading()
+            await _reload_certificates(app, server)
+            reloader.ask()
+            systemd.ready(f"configuration {app.config.digest}")
+
+    tasks = [asyncio.create_task(each) for each in (reloader.run(), reload_when_told())]
     try:
         yield
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _reload_certificates(app: Application, server: HttpServer) -> None:
+    """Where one cannot be used, all stay as they were, and the log says why."""
+    for reload in (server.reload_certificates, app.reload_certificates):
+        try:
+            await reload()
+        except PointsmanError as error:
+            log.warning("the certificates stay as they were: %s", error)
 
 
 async def _started(app: Application, stop: asyncio.Event) -> bool:
@@ -111,15 +173,34 @@ async def _started(app: Application, stop: asyncio.Event) -> bool:
     return True
 
 
-async def _listen(server: HttpServer, settings: ServerSettings) -> Sequence[tuple[str, int]]:
+async def _listen(
+    server: HttpServer, config: Configuration, handed: Sequence[socket.socket]
+) -> Sequence[tuple[str, int]]:
+    settings, said = config.server, config.server.tls
+    certificates = None if said is None else lambda: door_context(said, config.placed)
+    met = _met(config, handed)
+    check_exposure(config.keys, met.server)
     try:
-        return await server.start(settings.host, settings.port)
+        listeners = handed or bind(settings.hosts, settings.port)
+        return await server.start(sockets=listeners, certificates=certificates)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {settings.host} port {settings.port}",
+            f"cannot listen on {error.filename or ', '.join(settings.hosts)} port {settings.port}",
             why=error.strerror or str(error),
             next="another --port (0 takes a free one), or another --host",
         ) from error
+
+
+def _met(config: Configuration, handed: Sequence[socket.socket]) -> Configuration:
+    """The configuration with the hosts that sockets handed over listen on, if there are any."""
+    if not handed:
+        return config
+    hosts = tuple(
+        str(name[0]) if isinstance(name, tuple) else f"{UNIX}{name!s}"
+        for name in (listener.getsockname() for listener in handed)
+    )
+    server = msgspec.structs.replace(config.server, host=hosts)
+    return msgspec.structs.replace(config, server=server)
 
 
 async def _drain(server: HttpServer, hurry: asyncio.Event) -> None:
