@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pointsman.domain.ids import trace_id
-from pointsman.domain.messages import Features
 from pointsman.domain.money import Usage
 from pointsman.domain.plan import ArmState, Decision, Plan, Step
 from pointsman.domain.records import Admission, Attempt, BodyRef, End, Record
@@ -63,18 +62,7 @@ def facts(requests: int) -> Iterator[Record]:
             prompt="support-reply@v3#0123456789ab",
             config="0123456789abcdef",
             decision=Decision(plan=plan, route="thrifty", reason="cheapest first", state=state),
-            features=Features(
-                task=task,
-                tenant="default",
-                messages=2,
-                text_chars=1_400 + n % 997,
-                prompt_tokens_estimate=350 + n % 97,
-                has_image=False,
-                has_tools=False,
-                wants_json=True,
-                stream=False,
-            ),
-            request=BodyRef(sha256=f"{n:064x}", size=1_900, pack="0-0.pack", offset=n * 1_948),
+            request=BodyRef(digest=f"{n:064x}", size=1_900, pack="0-0.pack", offset=n * 1_948),
         )
         tries = tuple(
             Attempt(
@@ -102,7 +90,7 @@ def facts(requests: int) -> Iterator[Record]:
             first_byte_ms=350 + n % 211,
             total_ms=352 + n % 211,
             overhead_us=700 + n % 350,
-            response=BodyRef(sha256=f"{n:064x}", size=700, pack="0-0.pack", offset=n * 1_948),
+            response=BodyRef(digest=f"{n:064x}", size=700, pack="0-0.pack", offset=n * 1_948),
         )
 
 

@@ -13,7 +13,15 @@ import msgspec
 
 from pointsman.cli import cli
 from pointsman.domain import errors
-from pointsman.domain.records import Admission, Attempt, ConfigRecord, End, OutcomeRecord
+from pointsman.domain.records import (
+    Admission,
+    Attempt,
+    BodyRef,
+    ConfigRecord,
+    End,
+    ErasureRecord,
+    OutcomeRecord,
+)
 from pointsman.journal.queries import QUERIES
 
 FOLDER = Path(__file__).parent / "reference"
@@ -70,9 +78,9 @@ def _below(kind: type[errors.PointsmanError]) -> set[type[errors.PointsmanError]
 def record_page() -> str:
     """Every record kind with its fields."""
     parts = ["# Records\n\nOne JSON object a record; fields at their default are left out.\n"]
-    for kind in (Admission, End, Attempt, OutcomeRecord, ConfigRecord):
+    for kind in (Admission, End, Attempt, BodyRef, OutcomeRecord, ConfigRecord, ErasureRecord):
         tag = kind.__struct_config__.tag
-        title = f"`{tag}`" if tag else f"{kind.__name__} (inside `end`)"
+        title = f"`{tag}`" if tag else f"{kind.__name__} (inside others)"
         parts.append(f"\n## {title}\n\n{(kind.__doc__ or '').strip().splitlines()[0]}\n")
         parts.append("| field | type | default |\n|---|---|---|")
         for field in msgspec.structs.fields(kind):

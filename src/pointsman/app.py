@@ -1,6 +1,7 @@
 """The composition root: the only file that knows every room and names the concrete classes."""
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -13,6 +14,7 @@ import msgspec
 from pointsman import __version__
 from pointsman.answering.feedback import Feedback, Recent
 from pointsman.answering.shell import Answering
+from pointsman.answering.subjects import Subjects
 from pointsman.answering.targets import Targets
 from pointsman.backends.address import Address
 from pointsman.backends.embedded_engine import EmbeddedEngine
@@ -24,13 +26,17 @@ from pointsman.backends.http_ways import Ways
 from pointsman.backends.model_files import default_cache_dir
 from pointsman.backends.openai_http import OpenAIBackend
 from pointsman.config import as_json
+from pointsman.domain.errors import ExtraMissing, StateUnavailable
 from pointsman.domain.portfolio import Deployment
 from pointsman.domain.records import Admission, ConfigRecord, End
 from pointsman.domain.task import Configuration
-from pointsman.journal import JournalReader, JournalWriter
+from pointsman.journal import JournalReader, JournalWriter, open_journal, open_master_key
+from pointsman.keeping.child import KeeperProcess
 from pointsman.routing.arms import Arms
+from pointsman.state import State, open_state
 from pointsman.telemetry import Metrics
 
+log = logging.getLogger("pointsman")
 _RETIRE_S = 30.0  # what runs on an engine that a change dropped has so long to end
 
 
@@ -81,12 +87,11 @@ class Application:
         self._recent = Recent()
         self._engines = Engines(self._engine)
         self._retiring: set[asyncio.Task[None]] = set()
-        self.journal = JournalWriter(
-            config.journal_path,
-            durability=config.journal.durability,
-            fsync_window_s=config.journal.fsync_window_s,
-            segment_bytes=config.journal.segment_bytes,
-        )
+        self.journal = open_journal(config.journal, path=config.journal_path)
+        self.state: State | None = None  # opened by `start`
+        self._stateless = "it is not opened yet"
+        self._subjects: Subjects | None = None
+        self.keeper = KeeperProcess()
         self.arms = Arms()
         self._backend = OpenAIBackend(self._pool, self._address, self.clock.monotonic)
         self.feedback = Feedback(self.journal, self.reports, self._recent, self.clock)
@@ -107,6 +112,7 @@ class Application:
             request_timeout_s=config.server.request_timeout_s,
             keepalive_comment_s=config.server.keepalive_comment_s,
             wait_for_disk=config.journal.durability == "power",
+            subjects=self._subjects,
         )
 
     async def change(self, config: Configuration) -> None:
@@ -119,6 +125,7 @@ class Application:
         await self._engines.prepare(config.deployments.values())
         record_configuration(self.journal, config, self.clock.now_us())
         self._install(config, targets)
+        await self.keeper.change(config)
         task = asyncio.create_task(self._retire(config))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -140,23 +147,49 @@ class Application:
     async def start(self) -> None:
         """Start the embedded engines and write down which configuration is in force.
 
+        Without its state a gateway serves as well, and says so: bodies then lie under no key.
         Raises: ExtraMissing, ConfigurationError where an engine can never start; an engine that
-            merely fails is reported by `readiness` and its deployment falls over.
+            merely fails is reported by `readiness` and its deployment falls over;
+            StateUnavailable where bodies are to be encrypted and there are no keys for it.
         """
         try:
+            await self._open_state()
             await self._engines.prepare(self.config.deployments.values())
         except BaseException:
             await self.stop()
             raise
         record_configuration(self.journal, self.config, self.clock.now_us())
 
+    def start_keeper(self) -> None:
+        """Have the journal kept by a child process while we serve."""
+        if self.state is not None:
+            self.keeper.start(self.config)
+
+    async def _open_state(self) -> None:
+        config = self.config
+        try:
+            self.state = await asyncio.to_thread(
+                open_state, config.state_url, wrapper=open_master_key(config)
+            )
+        except (StateUnavailable, ExtraMissing) as error:
+            if config.journal.encryption is not None:
+                raise
+            self._stateless = error.sentence
+            log.warning("serving without state: %s", error.sentence)
+            return
+        self._subjects = Subjects(self.state.subject_keys, self.clock.monotonic)
+        self._install(config, self.targets)
+
     async def stop(self) -> None:
-        """Stop engines, pool and journal, in that order."""
+        """Stop keeper, engines, pool and journal, in that order."""
+        await self.keeper.stop()
         for task in self._retiring:
             task.cancel()
         await self._engines.stop()
         await self._pool.close()
         await asyncio.to_thread(self.journal.close)
+        if self.state is not None:
+            await asyncio.to_thread(self.state.close)
 
     def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Ready when some deployment can be called; embedded engines by name, with the reason."""
@@ -172,6 +205,9 @@ class Application:
         ]
         told: dict[str, Any] = {"deployments": callable_, "engines": parts}
         told["configuration"] = {"digest": self.config.digest, "reload_error": self.reload_error}
+        if self.state is None:
+            told["state"] = {"status": "unavailable", "reason": self._stateless}
+        told["keeper"] = self.keeper.status
         return bool(callable_), told
 
     def _address(self, deployment: Deployment) -> Address | None:

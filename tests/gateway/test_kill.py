@@ -262,7 +262,7 @@ def test_killing_the_gateway_ends_its_engine(tmp_path: Path) -> None:
     config = tmp_path / "pointsman.yaml"
     config.write_text(
         "deployments: {own: {model: own, embedded: {gguf: 'embedded:small-f16'}}}\n"
-        "journal: {path: journal}\n"
+        "journal: {path: journal}\nkeeping: {enabled: false}\n"
     )
     with ServeProcess(config) as gateway:
         engines = children(gateway.pid)

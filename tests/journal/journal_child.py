@@ -9,7 +9,7 @@ import sys
 from journal_facts import an_outcome, numbered
 
 from pointsman.domain.errors import JournalUnavailable
-from pointsman.journal import JournalWriter, seal
+from pointsman.journal import JournalWriter, compact, seal
 
 KILL_BEFORE_RENAME = "rename"
 
@@ -73,6 +73,16 @@ def seal_and_die(root: str, point: str) -> None:
     seal(root, reached=reached)
 
 
+def compact_and_die(root: str, point: str) -> None:
+    """Compact, and be killed at a named point of it."""
+
+    def reached(now: str) -> None:
+        if now == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    compact(root, reached=reached)
+
+
 def fill_the_disk(root: str) -> None:
     """Append until the file may not grow, then on once it may; say how many went in before."""
     writer = JournalWriter(root)
@@ -99,4 +109,5 @@ if __name__ == "__main__":
         "seal": seal_until_told,
         "seal-and-die": seal_and_die,
         "fill": fill_the_disk,
+        "compact-and-die": compact_and_die,
     }[sys.argv[1]](*sys.argv[2:])

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pointsman.domain.messages import Features
 from pointsman.domain.money import Usage
 from pointsman.domain.plan import Decision, Plan, Step
 from pointsman.domain.records import (
@@ -36,18 +35,7 @@ def an_admission(trace: str = "tr_1", *, at_us: int = 1_000, **given: Any) -> Ad
         asked=given.pop("asked", "auto"),
         task=task,
         decision=Decision(plan=plan, route=route, reason="cheapest first"),
-        features=Features(
-            task=task,
-            tenant=tenant,
-            messages=2,
-            text_chars=412,
-            prompt_tokens_estimate=103,
-            has_image=False,
-            has_tools=False,
-            wants_json=False,
-            stream=False,
-        ),
-        request=given.pop("request", BodyRef(sha256="0" * 64, size=0)),
+        request=given.pop("request", BodyRef(digest="0" * 64, size=0)),
         **given,
     )
 

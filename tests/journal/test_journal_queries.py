@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from journal_facts import (
     a_config,
@@ -18,9 +17,9 @@ from journal_facts import (
 
 from pointsman.domain.errors import UsageError
 from pointsman.domain.money import Usage
-from pointsman.domain.records import BodyRef, Failure, Record
+from pointsman.domain.records import BodyRef, ErasureRecord, Failure, Record
 from pointsman.domain.verdict import GateResult
-from pointsman.journal import QUERIES, JournalReader, JournalWriter, seal
+from pointsman.journal import QUERIES, JournalReader, JournalWriter, roll_up, seal
 from pointsman.journal.frames import decode_record, next_chain
 from pointsman.journal.tables import connect
 
@@ -250,27 +249,6 @@ def test_references_of_both_kinds_lead_to_their_traces(reader: JournalReader) ->
     }
 
 
-def test_a_request_expires_when_its_retention_is_over(tmp_path: Path) -> None:
-    day_us = 86_400_000_000
-    asked = BodyRef(sha256="a" * 64, size=3, pack="p", offset=8)
-    said = BodyRef(sha256="b" * 64, size=4, pack="p", offset=60)
-    facts: list[Record] = [
-        an_admission("tr_1", at_us=0, request=asked, retention_days=2),
-        an_end("tr_1", response=said),
-        an_admission("tr_2", at_us=0, request=asked),
-        an_admission("tr_3", at_us=0),
-    ]
-    write(tmp_path, facts)
-    with JournalReader(tmp_path) as reader:
-        assert reader.query("expired", {"now_us": 2 * day_us - 1}) == []
-        (row,) = reader.query("expired", {"now_us": 2 * day_us})
-        assert row["trace"] == "tr_1"
-        assert msgspec.json.decode(row["request"], type=BodyRef) == asked
-        assert msgspec.json.decode(row["response"], type=BodyRef) == said
-        later = reader.query("expired", {"now_us": 31 * day_us})
-        assert [row["trace"] for row in later] == ["tr_1", "tr_2"]
-
-
 def test_configs_are_newest_first(reader: JournalReader) -> None:
     rows = reader.query("configs")
     assert [row["digest"] for row in rows] == ["c2", "c1"]
@@ -313,8 +291,11 @@ def test_a_query_sees_what_was_appended_just_before_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_query_gives_its_documented_columns(tmp_path: Path, name: str) -> None:
     query = QUERIES[name]
-    kept = BodyRef(sha256="a" * 64, size=3, pack="p")
-    write(tmp_path, [*FACTS, an_admission("tr_4", request=kept)])
+    kept = BodyRef(digest="a" * 64, size=3, pack="p")
+    erasure = ErasureRecord(id="er_1", at_us=9_000, tenant="acme", keys=("sk_1",), bodies=2)
+    write(tmp_path, [*FACTS, an_admission("tr_4", request=kept), erasure])
+    seal(tmp_path)
+    roll_up(tmp_path, judge=lambda *facts: "accepted", rules={"": "r"}, today=1)
     with JournalReader(tmp_path) as reader:
         rows = reader.query(name, {key: REQUIRED[key] for key in query.required})
     assert rows

@@ -162,12 +162,12 @@ def test_what_does_not_read_back_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pointsman.domain.errors import CheckFailed
-    from pointsman.journal import sealing
+    from pointsman.journal import parquet
     from pointsman.journal.faults import Fault
 
     write(tmp_path, numbered(2))
     fault = Fault(file="x", offset=0, reason="a bad bit")
-    monkeypatch.setattr(sealing, "check_sealed", lambda where, file: fault)
+    monkeypatch.setattr(parquet, "check_sealed", lambda where, file: fault)
     with pytest.raises(CheckFailed, match="does not hold"):
         seal(tmp_path)
     assert len(segments(tmp_path)) == 1

@@ -39,3 +39,4 @@ class Asked:
     surface: str
     arrived: float  # monotonic seconds
     session: str | None = None
+    subject: str | None = None  # the person whose words these are, as the client names them

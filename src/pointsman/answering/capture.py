@@ -1,11 +1,10 @@
 """What is kept of a body: all of it, its shape, or only its digest and size."""
 
-import hashlib
 from typing import Any
 
 import msgspec
 
-from pointsman.domain.ports import Journal
+from pointsman.domain.ports import Journal, SubjectKey
 from pointsman.domain.records import BodyRef, Capture
 
 # Values that name things of the protocol, never text of a person.
@@ -17,20 +16,29 @@ _MASK = {
 }
 
 
-def keep(journal: Journal, body: bytes, capture: Capture) -> BodyRef:
+def keep(
+    journal: Journal,
+    body: bytes,
+    capture: Capture,
+    *,
+    key: SubjectKey | None,
+    until_us: int,
+    features: bytes = b"",
+) -> BodyRef:
     """Put the body where its task's capture says, and give the reference for the record.
 
     `redacted` keeps the JSON structure; in every text letters become `a`, `A` or `?` and digits
     `0`, so that lengths and formats stay for debugging and words do not. A body that is not JSON
-    is kept as a digest only. The digest is always that of what is stored.
+    is kept as a digest only. The digest is always that of what is stored. Features were read in
+    the text and lie with it: nothing of them is kept where it is not.
     """
     if capture == "bodies":
-        return journal.put_body(body)
+        return journal.put_body(body, features=features, key=key, until_us=until_us)
     if capture == "redacted":
         masked = redact(body)
         if masked is not None:
-            return journal.put_body(masked)
-    return BodyRef(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
+            return journal.put_body(masked, features=features, key=key, until_us=until_us)
+    return journal.digest_body(body, key=key)
 
 
 def redact(body: bytes) -> bytes | None:

@@ -9,10 +9,14 @@ from pointsman.answering.capture import keep
 from pointsman.domain.ids import TraceId, outcome_id
 from pointsman.domain.messages import Features
 from pointsman.domain.plan import Decision
-from pointsman.domain.ports import Journal
-from pointsman.domain.records import Admission, End, OutcomeRecord
+from pointsman.domain.ports import Journal, SubjectKey
+from pointsman.domain.records import Admission, BodyRef, Capture, End, OutcomeRecord
 from pointsman.domain.task import PromptVersion
 from pointsman.domain.verdict import CheckResult
+
+_DAY_US = 86_400_000_000
+_DAYS = 30  # for which bodies are kept where there is no task to say so
+_encode = msgspec.json.Encoder().encode
 
 
 class Scribe:
@@ -25,12 +29,15 @@ class Scribe:
         asked: Asked,
         trace: TraceId,
         prompt: PromptVersion | None,
+        key: SubjectKey | None = None,
     ) -> None:
         self._journal = journal
         self._config = config
         self._asked = asked
         self._trace = trace
         self._prompt = prompt
+        self._key = key  # of the person whose words these are
+        self._until_us = 0
         self._admission: Admission | None = None
         self.ended = False
 
@@ -38,6 +45,7 @@ class Scribe:
         """Before the first upstream call. Raises: JournalUnavailable, and nothing is answered."""
         asked, task = self._asked, self._asked.target.task
         capture = task.capture if task else "bodies"
+        self._until_us = at_us + (task.retention_days if task else _DAYS) * _DAY_US
         admission = Admission(
             trace=self._trace,
             at_us=at_us,
@@ -50,10 +58,8 @@ class Scribe:
             config=self._config,
             stream=asked.request.stream,
             decision=decision,
-            features=features,
             capture=capture,
-            retention_days=task.retention_days if task else 30,
-            request=keep(self._journal, asked.body, capture),
+            request=self._keep(asked.body, capture, _encode(features)),
             session=asked.session,
         )
         self._journal.append(admission)
@@ -81,9 +87,12 @@ class Scribe:
         assert self._admission is not None, "only what was admitted can end"
         assert not self.ended, "a request ends once"
         if body is not None:
-            end = msgspec.structs.replace(
-                end, response=keep(self._journal, body, self._admission.capture)
-            )
+            end = msgspec.structs.replace(end, response=self._keep(body, self._admission.capture))
         self._journal.append(end)
         self.ended = True
         return self._admission, end
+
+    def _keep(self, body: bytes, capture: Capture, features: bytes = b"") -> BodyRef:
+        return keep(
+            self._journal, body, capture, key=self._key, until_us=self._until_us, features=features
+        )

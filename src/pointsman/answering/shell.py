@@ -27,6 +27,7 @@ from pointsman.answering.machine import (
 from pointsman.answering.refusal import breakage, refusal
 from pointsman.answering.scribe import Scribe
 from pointsman.answering.sink import Headers, Sink
+from pointsman.answering.subjects import Subjects
 from pointsman.domain.errors import JournalUnavailable, PointsmanError
 from pointsman.domain.ids import trace_id
 from pointsman.domain.messages import Reply
@@ -40,9 +41,11 @@ from pointsman.domain.ports import (
     Chunk,
     Completion,
     Journal,
+    SubjectKey,
     UpstreamCall,
 )
 from pointsman.domain.records import Admission, Attempt, End, EndStatus, Failure
+from pointsman.domain.subjects import subject_of
 from pointsman.domain.verdict import CheckResult, GateResult
 from pointsman.prompts.rendering import render
 from pointsman.routing.arms import Arms
@@ -72,6 +75,7 @@ class Answering:
     request_timeout_s: float = 600.0
     keepalive_comment_s: float = 10.0
     wait_for_disk: bool = False
+    subjects: Subjects | None = None  # None: no store of keys, bodies lie under none
 
     async def answer(self, asked: Asked, sink: Sink) -> None:
         """Answer one request into the sink; exactly one End record follows its Admission.
@@ -79,13 +83,19 @@ class Answering:
         Raises: JournalUnavailable where the admission could not be written (nothing was asked,
             nothing told); CancelledError when the client went away.
         """
-        await _Run(self, asked, sink).run()
+        key = None
+        if self.subjects is not None:
+            subject = subject_of(asked.subject, self.clock.now_us())
+            key = self.subjects.known(asked.tenant, subject)
+            if key is None:
+                key = await self.subjects.key(asked.tenant, subject)
+        await _Run(self, asked, sink, key).run()
 
 
 class _Run:
     """The moving parts of one request."""
 
-    def __init__(self, owner: Answering, asked: Asked, sink: Sink) -> None:
+    def __init__(self, owner: Answering, asked: Asked, sink: Sink, key: SubjectKey | None) -> None:
         clock, task = owner.clock, asked.target.task
         self.owner = owner
         self.asked = asked
@@ -101,7 +111,7 @@ class _Run:
             hour_utc=self.admitted_us // 3_600_000_000 % 24,
         )
         self.decision = self._decide()
-        self.scribe = Scribe(owner.journal, owner.config, asked, self.trace, self.prompt)
+        self.scribe = Scribe(owner.journal, owner.config, asked, self.trace, self.prompt, key)
         self.delivery = Delivery(sink, self._headers, self._elapsed_ms, owner.keepalive_comment_s)
         self.now, self.first = begin(self.decision.plan)
         self.kept: dict[int, Completion | list[Chunk]] = {}  # answers not shown, by attempt

@@ -35,7 +35,7 @@ _COMMANDS = {
     "config": ("config", "The configuration, resolved."),
     "import": ("importing", "Turn another gateway's configuration into one of ours."),
     "portfolio": ("portfolio", "Deployments, prices and how they did."),
-    "journal": ("journal", "The record of everything: verify it, seal it."),
+    "journal": ("journal", "The record of everything: verify, keep, erase, back up."),
 }
 
 

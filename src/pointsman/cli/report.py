@@ -29,13 +29,20 @@ Examples:
 @config_option
 @click.option("--task", help="Only this task.")
 @click.option("--hours", type=float, help="Only the last so many hours.")
+@click.option(
+    "--fast/--exact",
+    default=None,
+    help="Take whole days from their sums, or none; by default over long ranges.",
+)
 @json_option
-def command(config_path: Path, task: str | None, hours: float | None, as_json: bool) -> None:
+def command(
+    config_path: Path, task: str | None, hours: float | None, fast: bool | None, as_json: bool
+) -> None:  # fmt: skip
     """From the journal; no server needed."""
     from pointsman.analytics.text import render_report
 
     workspace = open_workspace(config_path)
-    report = workspace.report(since_us=since_us(hours), task=task)
+    report = workspace.report(since_us=since_us(hours), task=task, fast=fast)
     warn_of_faults(workspace)
     if as_json:
         print_json(report)

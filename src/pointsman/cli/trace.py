@@ -19,6 +19,7 @@ from pointsman.cli.output import (
     table,
     warn_of_faults,
 )
+from pointsman.domain.errors import CheckFailed
 from pointsman.domain.money import usd
 
 _EXAMPLES = """\b
@@ -43,6 +44,15 @@ Examples:
   pointsman trace show chatcmpl-71 --no-body
 
 REFERENCE is a trace id or the answer's own id.
+"""
+_REPLAY = """Take the decision of a request again, from its record alone. Exit 4 if it differs.
+
+\b
+Examples:
+  pointsman trace replay tr_01J...
+  pointsman trace replay chatcmpl-71 --json
+
+`erased` where the features it read are gone with the body: it is never taken on anything else.
 """
 _SHOWN_LINES, _SHOWN_CHARACTERS = 40, 4000  # of a body, for people; --json has all of it
 
@@ -95,11 +105,31 @@ def show_trace(config_path: Path, reference: str, body: bool, as_json: bool) -> 
     found = workspace.trace(reference)
     warn_of_faults(workspace)
     if not body:
-        found = {k: v for k, v in found.items() if not k.endswith("_body")}
+        found = {k: v for k, v in found.items() if not k.endswith(("_body", "_kept"))}
     if as_json:
         print_json(found)
     else:
         click.echo(printable("\n".join(_story(found))))
+
+
+@command.command("replay", help=_REPLAY)
+@config_option
+@click.argument("reference")
+@json_option
+def replay_trace(config_path: Path, reference: str, as_json: bool) -> None:
+    """Is it the same."""
+    found = open_workspace(config_path).replay(reference)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(printable(f"{found.trace}: {found.status}"))
+        note(f"recorded: {found.recorded.route}: {found.recorded.reason}")
+    if found.status == "different":
+        raise CheckFailed(
+            "the decision taken again is another one",
+            why=f"now: {found.recomputed.reason if found.recomputed else '-'}",
+            next="the version that took it is in the configuration's record",
+        )
 
 
 def _row(row: dict[str, Any]) -> list[str]:
@@ -138,6 +168,8 @@ def _story(found: dict[str, Any]) -> list[str]:
         )
     for name in ("request", "response"):
         text = found.get(f"{name}_body")
+        if found.get(f"{name}_kept") == "erased":
+            lines.append(f"  {name:<9} erased")
         if text is not None:
             lines += [f"  {name}", *(f"    {line}" for line in _shown(_said(text) or text))]
     return lines

@@ -16,6 +16,8 @@ def as_json(config: Configuration) -> dict[str, Any]:
     for deployment in made["deployments"].values():
         del deployment["api_key"]
         deployment["proxy"] = shown_proxy(deployment["proxy"])
+    if made["journal"]["encryption"] is not None:
+        del made["journal"]["encryption"]["key"]
     made["state"]["url"] = config.state.shown
     for key in made["keys"]:
         del key["sha256"]

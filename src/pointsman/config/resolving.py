@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from pointsman.config.deployments import resolve_deployment
 from pointsman.config.digests import with_digest
+from pointsman.config.journal import resolve_journal
 from pointsman.config.prompts import Prompt, resolve_prompt
 from pointsman.config.routes import IMPLICIT, check_logprobs, resolve_route
-from pointsman.config.schema import RawConfiguration, RawGate, RawJournal
+from pointsman.config.schema import RawConfiguration, RawGate
 from pointsman.config.scope import Place, Scope
 from pointsman.config.server import resolve_server
 from pointsman.config.state import resolve_state
@@ -19,7 +20,7 @@ from pointsman.config.targets import (
 )
 from pointsman.config.tasks import resolve_task
 from pointsman.domain.portfolio import Deployment
-from pointsman.domain.task import Configuration, JournalSettings, Route, Task
+from pointsman.domain.task import Configuration, KeepingSettings, Route, Task
 
 
 def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
@@ -56,7 +57,8 @@ def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
             default=default,
             keys=resolve_keys(raw.keys, scope),
             server=resolve_server(raw.server, scope),
-            journal=_journal(raw.journal),
+            journal=resolve_journal(raw.journal, tasks, scope),
+            keeping=KeepingSettings(enabled=raw.keeping.enabled, every_s=raw.keeping.every_s),
             state=resolve_state(raw.state, scope),
             secret_sources=_secret_sources(raw, scope),
         )
@@ -117,16 +119,8 @@ def _secret_sources(raw: RawConfiguration, scope: Scope) -> tuple[tuple[str, str
         *(("deployments", name, "api_key") for name in raw.deployments),
         *(("deployments", name, "proxy") for name in raw.deployments),
         *(("keys", name, "key") for name in raw.keys),
+        ("journal", "encryption", "key"),
         ("state", "url"),
     ]
     found = ((".".join(place), scope.placeholder(place)) for place in places)
     return tuple((place, placeholder) for place, placeholder in found if placeholder)
-
-
-def _journal(raw: RawJournal) -> JournalSettings:
-    return JournalSettings(
-        path=raw.path,
-        durability=raw.durability,
-        fsync_window_s=raw.fsync_window_s,
-        segment_bytes=raw.segment_mb * 2**20,
-    )

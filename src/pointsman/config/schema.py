@@ -232,6 +232,13 @@ class RawServer(_Closed, frozen=True, kw_only=True):
     cors: RawCors = RawCors()
 
 
+class RawEncryption(_Closed, frozen=True, kw_only=True):
+    """The master key of bodies at rest: exactly one of the two."""
+
+    key_file: Text | None = None
+    key: Text | None = None
+
+
 class RawJournal(_Closed, frozen=True, kw_only=True):
     """Where facts are kept."""
 
@@ -239,6 +246,15 @@ class RawJournal(_Closed, frozen=True, kw_only=True):
     durability: Literal["window", "power"] = "window"
     fsync_window_s: Annotated[float, Meta(gt=0, le=60)] = 0.05
     segment_mb: Annotated[int, Meta(ge=1, le=4096)] = 64
+    keep_records_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+    encryption: RawEncryption | None = None
+
+
+class RawKeeping(_Closed, frozen=True, kw_only=True):
+    """The background work on the journal."""
+
+    enabled: bool = True
+    every_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
 
 
 class RawState(_Closed, frozen=True, kw_only=True):
@@ -261,4 +277,5 @@ class RawConfiguration(_Closed, frozen=True, kw_only=True):
     keys: dict[Name, RawKey] = {}
     server: RawServer = RawServer()
     journal: RawJournal = RawJournal()
+    keeping: RawKeeping = RawKeeping()
     state: RawState = RawState()

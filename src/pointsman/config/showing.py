@@ -15,6 +15,7 @@ from pointsman.domain.task import (
     Configuration,
     GateSpec,
     JournalSettings,
+    KeepingSettings,
     Key,
     PromptVersion,
     Route,
@@ -73,7 +74,8 @@ class _Shower:
             "default": config.default,
             "keys": {key.name: self._key(key) for key in config.keys},
             "server": self._said(self._server(config.server)),
-            "journal": self._said(_journal(config.journal)),
+            "journal": self._said(self._journal(config.journal)),
+            "keeping": self._said(_plainly(config.keeping)),
             "state": self._said([("url", self._state_url(config.state), None)]),
         }
         return {name: section for name, section in sections.items() if section}
@@ -81,6 +83,18 @@ class _Shower:
     def _state_url(self, state: StateSettings) -> Any:
         placeholder = self._secrets.get("state.url")
         return Verbatim(placeholder) if placeholder else state.shown
+
+    def _journal(self, journal: JournalSettings) -> _Lines:
+        for name in JournalSettings.__struct_fields__:
+            value, default = getattr(journal, name), _default(JournalSettings, name)
+            if name == "segment_bytes":
+                yield "segment_mb", value // _MB, default // _MB
+            elif name == "encryption" and value is not None:
+                secret = self._secret("journal.encryption.key") if value.key else None
+                lines = [("key_file", value.key_file, None), ("key", secret, None)]
+                yield name, {key: said for key, said, _ in lines if said is not None}, default
+            else:
+                yield name, value, default
 
     def _server(self, server: ServerSettings) -> _Lines:
         for name in ServerSettings.__struct_fields__:
@@ -224,13 +238,9 @@ def _acceptance(rule: AcceptanceRule) -> _Lines:
         yield name, getattr(rule, name), _default(AcceptanceRule, name)
 
 
-def _journal(journal: JournalSettings) -> _Lines:
-    for name in JournalSettings.__struct_fields__:
-        value, default = getattr(journal, name), _default(JournalSettings, name)
-        if name == "segment_bytes":
-            yield "segment_mb", value // _MB, default // _MB
-        else:
-            yield name, value, default
+def _plainly(settings: KeepingSettings) -> _Lines:
+    for name in KeepingSettings.__struct_fields__:
+        yield name, getattr(settings, name), _default(KeepingSettings, name)
 
 
 def _plain(value: Any) -> Any:

@@ -28,3 +28,19 @@ def trace_id(at_ms: int, entropy: bytes) -> TraceId:
 def outcome_id(at_ms: int, entropy: bytes) -> OutcomeId:
     """`oc_` and a ULID: the name of one fact about a trace."""
     return OutcomeId("oc_" + ulid(at_ms, entropy))
+
+
+def erasure_id(at_ms: int, entropy: bytes) -> str:
+    """`er_` and a ULID: the name of one order to erase."""
+    return "er_" + ulid(at_ms, entropy)
+
+
+def minted_ms(name: str) -> int | None:
+    """When a `tr_`, `oc_` or `er_` id was made, milliseconds since 1970; None: not such an id."""
+    text = name[3:13]
+    if len(name) != 29 or any(character not in _ALPHABET for character in text):
+        return None
+    value = 0
+    for character in text:
+        value = value * 32 + _ALPHABET.index(character)
+    return value

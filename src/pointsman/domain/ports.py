@@ -75,7 +75,20 @@ class Journal(Protocol):
 
     def append(self, record: Record) -> None: ...
 
-    def put_body(self, body: bytes) -> BodyRef: ...
+    def put_body(
+        self,
+        body: bytes,
+        *,
+        features: bytes = b"",
+        key: "SubjectKey | None" = None,
+        until_us: int | None = None,
+    ) -> BodyRef:
+        """Keep a body, and what was read in it, under its subject's key."""
+        ...
+
+    def digest_body(self, body: bytes, *, key: "SubjectKey | None" = None) -> BodyRef:
+        """What a body is called, without keeping it."""
+        ...
 
     async def durable(self) -> None:
         """Return once everything appended so far is on the disk (fsync)."""

@@ -8,7 +8,6 @@ from typing import Literal
 
 import msgspec
 
-from pointsman.domain.messages import Features
 from pointsman.domain.money import Usage
 from pointsman.domain.plan import Decision
 from pointsman.domain.verdict import GateResult
@@ -35,12 +34,17 @@ EndStatus = Literal["delivered", "refused", "failed", "cut", "cancelled"]
 
 
 class BodyRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a body lies, or only what it was: size and digest survive its erasure."""
+    """Where a body lies, or only what it was: size and digest survive its erasure.
 
-    sha256: str
-    size: int
+    The digest is keyed: once the key is destroyed, nobody can tell which text it was of.
+    """
+
+    digest: str  # HMAC-SHA256, hex
+    size: int  # bytes of the body itself
+    key: str | None = None  # id of the subject's key; None: a secret of its own, beside the body
     pack: str | None = None  # None: not kept, `digests` capture
     offset: int = 0
+    until_us: int | None = None  # erased from then on
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,10 +90,8 @@ class Admission(
     config: str = ""
     stream: bool = False
     decision: Decision
-    features: Features
     capture: Capture = "bodies"
-    retention_days: int = 30  # of the bodies
-    request: BodyRef
+    request: BodyRef  # the features that the decision read lie there too: they tell of the text
     session: str | None = None
 
 
@@ -139,4 +141,21 @@ class ConfigRecord(
     text: str = ""  # the resolved configuration with secrets left out, as JSON
 
 
-Record = Admission | End | OutcomeRecord | ConfigRecord
+class ErasureRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="erasure"
+):
+    """Bodies were ordered erased: written before the first is, so that a killed erasure goes on.
+
+    Names no person: keys by their ids, requests by their traces.
+    """
+
+    id: str
+    at_us: int
+    tenant: str
+    keys: tuple[str, ...] = ()  # destroyed; everything under them is erased
+    traces: tuple[str, ...] = ()  # erased one by one
+    bodies: int = 0  # how many were kept then
+    by: str = "cli"
+
+
+Record = Admission | End | OutcomeRecord | ConfigRecord | ErasureRecord

@@ -123,13 +123,32 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return (self.host,) if isinstance(self.host, str) else self.host
 
 
+class EncryptionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The master key of bodies at rest: exactly one of the two."""
+
+    key_file: str | None = None
+    key: str | None = None  # 32 bytes as base64 or hex
+
+    def __repr__(self) -> str:  # the key must not reach a log through an f-string
+        return f"EncryptionSettings(key_file={self.key_file!r})"
+
+
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where facts are kept and how soon they are on the disk."""
+    """Where facts are kept, for how long, and how soon they are on the disk."""
 
     path: str = ".pointsman"
     durability: Literal["window", "power"] = "window"
     fsync_window_s: float = 0.05
     segment_bytes: int = 64 * 1024 * 1024
+    keep_records_days: int | None = None  # None: for ever
+    encryption: EncryptionSettings | None = None
+
+
+class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The background work on the journal: sealing, compacting, rolling up, erasing what is due."""
+
+    enabled: bool = True
+    every_s: float = 60.0
 
 
 class StateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +178,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...] = ()
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
+    keeping: KeepingSettings = KeepingSettings()
     state: StateSettings = StateSettings()
     # where secrets came from, `("keys.app1.key", "${APP1_KEY}")`: so that they can be shown
     secret_sources: tuple[tuple[str, str], ...] = ()

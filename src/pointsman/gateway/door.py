@@ -132,6 +132,7 @@ class Door:
             surface="chat",
             arrived=exchange.request.arrived,
             session=_session(exchange.request.headers),
+            subject=_subject(exchange.request.headers, request.fields),
         )
         await self._app.answering.answer(asked, ChatSink(exchange))
 
@@ -189,6 +190,20 @@ class Door:
     async def _metrics(self, exchange: Exchange) -> None:
         text = await asyncio.to_thread(self._app.metrics.text)
         exchange.respond(200, _TEXT, text)
+
+
+def _subject(headers: dict[bytes, bytes], fields: dict[str, msgspec.Raw]) -> str | None:
+    """The person whose words these are: our header, else OpenAI's fields; None: nobody said."""
+    named = headers.get(b"x-pointsman-subject")
+    if named:
+        return named.decode("utf-8", "replace")
+    for name in ("safety_identifier", "user"):
+        raw = fields.get(name)
+        if raw is not None:
+            said = msgspec.json.decode(raw)
+            if isinstance(said, str) and said:
+                return said
+    return None
 
 
 def _session(headers: dict[bytes, bytes]) -> str | None:

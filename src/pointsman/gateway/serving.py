@@ -108,6 +108,7 @@ async def serve(
                 log.warning("%s", remark)
             async with _reloading(app, server, systemd, load):
                 systemd.ready(f"configuration {config.digest}")
+                app.start_keeper()
                 await stop.wait()
         finally:
             await _drain(server, hurry)

@@ -4,7 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pointsman.journal.backups import BackupReport, backup, restore
+    from pointsman.journal.compacting import CompactReport, compact
+    from pointsman.journal.dropping import DropReport, drop_records
+    from pointsman.journal.encryption import Cipher, MasterKey, open_cipher, open_master_key
+    from pointsman.journal.envelopes import Content
+    from pointsman.journal.erasing import Erased, Packs, erase_due, erase_keys, erase_refs
     from pointsman.journal.faults import Fault
+    from pointsman.journal.manifest import Manifest, Superseded, read_manifest
     from pointsman.journal.queries import QUERIES, NamedQuery
     from pointsman.journal.reader import JournalReader, iter_records
     from pointsman.journal.recovery import (
@@ -14,11 +21,34 @@ if TYPE_CHECKING:
         recover,
         recover_all,
     )
+    from pointsman.journal.rolling import RollReport, roll_up
     from pointsman.journal.sealing import SealReport, seal
     from pointsman.journal.verifying import VerifyReport, verify
     from pointsman.journal.writer import JournalWriter, open_journal
 
 _HOMES = {
+    "Manifest": "manifest",
+    "read_manifest": "manifest",
+    "restore": "backups",
+    "backup": "backups",
+    "BackupReport": "backups",
+    "Superseded": "manifest",
+    "roll_up": "rolling",
+    "RollReport": "rolling",
+    "drop_records": "dropping",
+    "DropReport": "dropping",
+    "compact": "compacting",
+    "CompactReport": "compacting",
+    "Content": "envelopes",
+    "erase_refs": "erasing",
+    "erase_keys": "erasing",
+    "erase_due": "erasing",
+    "Packs": "erasing",
+    "Erased": "erasing",
+    "open_master_key": "encryption",
+    "open_cipher": "encryption",
+    "MasterKey": "encryption",
+    "Cipher": "encryption",
     "Fault": "faults",
     "JournalReader": "reader",
     "JournalWriter": "writer",
@@ -39,19 +69,41 @@ _HOMES = {
 
 __all__ = [
     "QUERIES",
+    "BackupReport",
+    "Cipher",
+    "CompactReport",
+    "Content",
+    "DropReport",
+    "Erased",
     "Fault",
     "JournalReader",
     "JournalWriter",
+    "Manifest",
+    "MasterKey",
     "NamedQuery",
+    "Packs",
     "Recovery",
+    "RollReport",
     "SealReport",
     "SegmentReader",
+    "Superseded",
     "VerifyReport",
+    "backup",
+    "compact",
+    "drop_records",
+    "erase_due",
+    "erase_keys",
+    "erase_refs",
     "iter_records",
+    "open_cipher",
     "open_journal",
+    "open_master_key",
+    "read_manifest",
     "read_segment",
     "recover",
     "recover_all",
+    "restore",
+    "roll_up",
     "seal",
     "verify",
 ]

@@ -1,40 +1,105 @@
 """Prompts and answers beside the records: found by digest, erasable one by one.
 
-pack    magic 8, then entries: magic 4 | flags u32 | size u64 | sha256 32 | body
+pack    magic 8, then entries: magic 4 | flags u32 | size u64 | digest 32 | until i64 |
+        length of key id u8 | key id | crc32c u32 | envelope
+Erasing overwrites the checksum and the envelope; `size` counts both. An entry says itself whose
+key it is under and until when it is kept, so that what is due is found without any record.
 """
 
 import errno
 import os
 import struct
 from collections import defaultdict
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import google_crc32c
 
 from pointsman.domain.errors import CheckFailed
+from pointsman.domain.ports import SubjectKey
 from pointsman.domain.records import BodyRef
 from pointsman.journal.disk import flush, sync_directory, try_lock
+from pointsman.journal.encryption import Cipher
+from pointsman.journal.envelopes import Content, Wrapped, unwrap
 from pointsman.journal.layout import Layout
 
-PACK_MAGIC = b"PJPACK1\x00"
+PACK_MAGIC = b"PJPACK2\x00"
 MAX_BODY_BYTES = 256 * 1024 * 1024  # on write and on read
 _MAGIC = b"PJb1"
 _ERASED = 1  # reads as erased from here on
 _ZEROED = 2  # and the zeros are on the disk, so that erasing again has nothing to do
-_ENTRY = struct.Struct("<4sIQ32s")
+_ENTRY = struct.Struct("<4sIQ32sqB")
+_CRC = struct.Struct("<I")
+_FOR_EVER = 0
+_MOST_KEY = 255  # bytes of a key's id
 _FLAGS_AT = 4
 _ZEROS = bytes(1024 * 1024)
 
 
-def encode_entry(body: bytes) -> tuple[bytes, str]:
-    """The bytes that go before a body in a pack, and its digest in hex."""
-    digest = sha256(body)
-    return _ENTRY.pack(_MAGIC, 0, len(body), digest.digest()), digest.hexdigest()
+class Entry(NamedTuple):
+    """What an entry of a pack says of itself."""
+
+    offset: int  # of the entry in its pack
+    flags: int
+    size: int  # bytes that erasing overwrites
+    digest: bytes
+    until_us: int | None
+    key: str | None
+
+    @property
+    def start(self) -> int:
+        """Where those bytes begin."""
+        return self.offset + _ENTRY.size + len(self.key or "")
+
+    @property
+    def erased(self) -> bool:
+        return bool(self.flags & _ERASED)
+
+    @property
+    def zeroed(self) -> bool:
+        return bool(self.flags & _ZEROED)
 
 
-def read_body(layout: Layout, ref: BodyRef) -> bytes | None:
-    """The body, checked against its digest; None where it was erased or never kept.
+def encode_entry(wrapped: Wrapped, *, key: str | None = None, until_us: int | None = None) -> bytes:
+    """The bytes that go before the rest of an envelope in a pack."""
+    crc = google_crc32c.extend(google_crc32c.value(wrapped.head), wrapped.rest)
+    size = _CRC.size + len(wrapped.head) + len(wrapped.rest)
+    named = (key or "").encode("ascii")
+    head = _ENTRY.pack(
+        _MAGIC, wrapped.flags, size, wrapped.digest, until_us or _FOR_EVER, len(named)
+    )
+    return head + named + _CRC.pack(crc) + wrapped.head
 
+
+def walk_pack(path: Path) -> Iterator[Entry]:
+    """The whole entries of a pack in order; what a killed writer left at its end is no entry.
+
+    Raises: FileNotFoundError; CheckFailed where something else than an entry lies.
+    """
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        offset, end = len(PACK_MAGIC), os.fstat(fd).st_size
+        while (entry := _entry_at(fd, path, offset)) is not None:
+            offset = entry.start + entry.size
+            if offset > end:
+                return
+            yield entry
+    finally:
+        os.close(fd)
+
+
+def pack_paths(layout: Layout) -> list[Path]:
+    """The packs that are there now, in order of their names."""
+    return sorted(layout.bodies.glob("*.pack"))
+
+
+def read_content(
+    layout: Layout, ref: BodyRef, *, key: SubjectKey | None = None, cipher: Cipher | None = None
+) -> Content | None:
+    """The features and bytes of a body; None where it was erased or never kept.
+
+    Checked against its digest where the key is given or lies beside it, else by its checksum.
     Raises: CheckFailed when the pack does not hold what the record says.
     """
     path = _path(layout, ref)
@@ -45,14 +110,19 @@ def read_body(layout: Layout, ref: BodyRef) -> bytes | None:
     except FileNotFoundError:
         return None  # the whole pack was removed
     try:
-        if _flags(fd, path, ref) & _ERASED:
+        entry = _entry(fd, path, ref)
+        if entry.erased:
             return None
-        body = _read(fd, ref.size, ref.offset + _ENTRY.size)
-        if sha256(body).hexdigest() != ref.sha256:
-            if _flags(fd, path, ref) & _ERASED:  # erased while we read
+        stored = _read(fd, entry.size, entry.start)
+        try:
+            if google_crc32c.value(stored[_CRC.size :]) != _CRC.unpack_from(stored)[0]:
+                raise ValueError("the checksum of its bytes does not match")
+            digest = bytes.fromhex(ref.digest)
+            return unwrap(stored[_CRC.size :], entry.flags, digest, key=key, cipher=cipher)
+        except (ValueError, struct.error) as error:
+            if _entry(fd, path, ref).erased:  # erased while we read
                 return None
-            raise _broken(path, ref, "the bytes do not have that digest")
-        return body
+            raise _broken(path, ref.offset, str(error)) from error
     finally:
         os.close(fd)
 
@@ -77,16 +147,28 @@ def erase_bodies(layout: Layout, refs: Iterable[BodyRef]) -> int:
         path = _path(layout, ref)
         if path is not None:
             by_pack[path].append(ref)
-    return sum(_erase_in(path, found) for path, found in by_pack.items())
+    return sum(_erase_refs(path, found) for path, found in by_pack.items())
+
+
+def erase_entries(path: Path, entries: Iterable[Entry]) -> int:
+    """Overwrite entries of one pack; how many were not erased before. Raises: OSError."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return 0
+    try:
+        return _erase(fd, entries)
+    finally:
+        os.close(fd)
 
 
 def remove_empty_packs(layout: Layout) -> tuple[str, ...]:
     """Give back the space of packs that nobody writes to and whose every body is erased."""
     removed = []
-    for path in sorted(layout.bodies.glob("*.pack")):
+    for path in pack_paths(layout):
         fd = os.open(path, os.O_RDONLY)
         try:
-            if try_lock(fd) and _all_erased(fd):
+            if try_lock(fd) and _all_erased(path):
                 path.unlink()
                 removed.append(path.name)
         finally:
@@ -96,55 +178,73 @@ def remove_empty_packs(layout: Layout) -> tuple[str, ...]:
     return tuple(removed)
 
 
-def _erase_in(path: Path, refs: list[BodyRef]) -> int:
+def _erase_refs(path: Path, refs: list[BodyRef]) -> int:
     try:
         fd = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return 0
     try:
-        fresh = [ref for ref in refs if not _flags(fd, path, ref) & _ZEROED]
-        for ref in fresh:
-            _write(fd, struct.pack("<I", _ERASED), ref.offset + _FLAGS_AT)
-            start = ref.offset + _ENTRY.size
-            for at in range(0, ref.size, len(_ZEROS)):
-                _write(fd, _ZEROS[: ref.size - at], start + at)
-        if fresh:
-            flush(fd)
-        for ref in fresh:
-            _write(fd, struct.pack("<I", _ERASED | _ZEROED), ref.offset + _FLAGS_AT)
-        return len(fresh)
+        return _erase(fd, [_entry(fd, path, ref) for ref in refs])
     finally:
         os.close(fd)
 
 
-def _all_erased(fd: int) -> bool:
+def _erase(fd: int, entries: Iterable[Entry]) -> int:
+    fresh = {entry.offset: entry for entry in entries if not entry.flags & _ZEROED}
+    for offset, entry in fresh.items():
+        _write(fd, struct.pack("<I", entry.flags | _ERASED), offset + _FLAGS_AT)
+        for at in range(0, entry.size, len(_ZEROS)):
+            _write(fd, _ZEROS[: entry.size - at], entry.start + at)
+    if fresh:
+        flush(fd)
+    for offset, entry in fresh.items():
+        _write(fd, struct.pack("<I", entry.flags | _ERASED | _ZEROED), offset + _FLAGS_AT)
+    return len(fresh)
+
+
+def _all_erased(path: Path) -> bool:
     """True when no whole entry is left to read; a part that a killed writer left counts nothing."""
-    offset, end = len(PACK_MAGIC), os.fstat(fd).st_size
-    while offset + _ENTRY.size <= end:
-        magic, flags, size, _ = _ENTRY.unpack(os.pread(fd, _ENTRY.size, offset))
-        after = offset + _ENTRY.size + size
-        if magic != _MAGIC:
-            return False  # not understood, so not ours to remove
-        if after <= end and not flags & _ERASED:
-            return False
-        offset = after
-    return True
+    try:
+        return all(entry.erased for entry in walk_pack(path))
+    except CheckFailed:
+        return False  # not understood, so not ours to remove
 
 
 def _path(layout: Layout, ref: BodyRef) -> Path | None:
     return layout.pack(ref.pack) if ref.pack is not None else None
 
 
-def _flags(fd: int, path: Path, ref: BodyRef) -> int:
-    head = os.pread(fd, _ENTRY.size, ref.offset) if ref.offset >= 0 else b""
-    if len(head) != _ENTRY.size:
-        raise _broken(path, ref, "the pack ends before it")
-    magic, flags, size, digest = _ENTRY.unpack(head)
-    if magic != _MAGIC or size != ref.size or digest.hex() != ref.sha256:
-        raise _broken(path, ref, "another entry lies there")
-    if ref.offset + _ENTRY.size + ref.size > os.fstat(fd).st_size:
-        raise _broken(path, ref, "the pack ends before its end")
-    return int(flags)
+def _entry(fd: int, path: Path, ref: BodyRef) -> Entry:
+    """The entry that a record names. Raises: CheckFailed."""
+    entry = _entry_at(fd, path, ref.offset) if ref.offset >= 0 else None
+    if entry is None:
+        raise _broken(path, ref.offset, "the pack ends before it")
+    if entry.digest.hex() != ref.digest:
+        raise _broken(path, ref.offset, f"not the body with digest {ref.digest}")
+    if entry.start + entry.size > os.fstat(fd).st_size:
+        raise _broken(path, ref.offset, "the pack ends before its end")
+    return entry
+
+
+def _entry_at(fd: int, path: Path, offset: int) -> Entry | None:
+    """The entry that begins there; None where the pack ends first."""
+    head = os.pread(fd, _ENTRY.size + _MOST_KEY, offset)
+    if len(head) < _ENTRY.size:
+        return None
+    magic, flags, size, digest, until_us, length = _ENTRY.unpack_from(head)
+    if magic != _MAGIC:
+        raise _broken(path, offset, "another entry lies there")
+    key = head[_ENTRY.size : _ENTRY.size + length]
+    if len(key) < length:
+        return None
+    return Entry(
+        offset=offset,
+        flags=flags,
+        size=size,
+        digest=digest,
+        until_us=None if until_us == _FOR_EVER else until_us,
+        key=key.decode("ascii", "replace") or None,
+    )
 
 
 def _read(fd: int, size: int, offset: int) -> bytes:
@@ -167,9 +267,9 @@ def _write(fd: int, data: bytes, offset: int) -> None:
         data, offset = data[done:], offset + done
 
 
-def _broken(path: Path, ref: BodyRef, why: str) -> CheckFailed:
+def _broken(path: Path, offset: int, why: str) -> CheckFailed:
     return CheckFailed(
-        f"A body is not what its record says: {path.name} at {ref.offset}",
-        why=f"{why}; expected {ref.size} bytes with sha256 {ref.sha256}",
+        f"A body is not what its record says: {path.name} at {offset}",
+        why=why,
         next="restore that pack from a backup; the records about it are still whole",
     )

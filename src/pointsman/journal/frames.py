@@ -12,7 +12,14 @@ from typing import NamedTuple
 import google_crc32c
 import msgspec
 
-from pointsman.domain.records import Admission, ConfigRecord, End, OutcomeRecord, Record
+from pointsman.domain.records import (
+    Admission,
+    ConfigRecord,
+    End,
+    ErasureRecord,
+    OutcomeRecord,
+    Record,
+)
 from pointsman.journal.layout import WRITER_MAX
 
 MAGIC = b"PJSEGMT\x00"
@@ -26,7 +33,7 @@ FRAME = struct.Struct("<II32s")
 HEADER_BYTES = _HEADER.size + _CRC.size
 FRAME_BYTES = FRAME.size
 
-RECORD_TYPES = Admission | End | OutcomeRecord | ConfigRecord
+RECORD_TYPES = Admission | End | OutcomeRecord | ConfigRecord | ErasureRecord
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RECORD_TYPES).decode

@@ -37,6 +37,14 @@ class Layout:
         return self.home / "sealed"
 
     @property
+    def rollups(self) -> Path:
+        return self.home / "rollups"
+
+    @property
+    def readers_lock(self) -> Path:
+        return self.home / "readers.lock"
+
+    @property
     def manifest(self) -> Path:
         return self.home / "manifest.json"
 
@@ -46,8 +54,9 @@ class Layout:
 
     def create(self) -> "Layout":
         """Make the directories, readable by their owner only: bodies are people's words."""
-        for directory in (self.home, self.segments, self.bodies, self.sealed):
+        for directory in (self.home, self.segments, self.bodies, self.sealed, self.rollups):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.readers_lock, os.O_RDWR | os.O_CREAT, 0o600))
         return self
 
     def segment_names(self) -> list[str]:

@@ -138,18 +138,23 @@ JOIN records a ON a.kind = 'admission' AND a.trace = f.trace
 QUALIFY row_number() OVER (PARTITION BY f.reference ORDER BY a.at_us DESC) = 1
 """
 
-_EXPIRED = """
-WITH kept AS (
-  SELECT trace, at_us, payload->'$.request' AS request,
-    at_us + coalesce((payload->>'$.retention_days')::BIGINT, 30) * 86400000000 AS expires_us
-  FROM records WHERE kind = 'admission'
-)
-SELECT k.trace, k.expires_us, k.request::VARCHAR AS request,
-  (e.payload->'$.response')::VARCHAR AS response
-FROM kept k LEFT JOIN records e ON e.kind = 'end' AND e.trace = k.trace
-WHERE k.expires_us <= $now_us AND (json_exists(k.request, '$.pack')
-  OR json_exists(e.payload, '$.response.pack'))
-ORDER BY k.expires_us LIMIT $limit
+_ERASURES = """
+SELECT payload FROM records WHERE kind = 'erasure' ORDER BY at_us, id
+"""
+
+_ROLLED_DAYS = """
+SELECT day, latest_us, rules,
+  final OR NOT (stale OR EXISTS (SELECT 1 FROM tail t WHERE t.trace IS NOT NULL
+    AND (t.day = rolled.day OR t.day IS NULL))) AS fresh
+FROM rolled WHERE day >= $since_day AND day < $until_day ORDER BY day
+"""
+
+_ROLLUPS = """
+SELECT * FROM rollups
+WHERE day >= $since_day AND day < $until_day
+  AND ($days::BIGINT[] IS NULL OR list_contains($days::BIGINT[], day))
+  AND ($tenant::VARCHAR IS NULL OR tenant = $tenant) AND ($task::VARCHAR IS NULL OR task = $task)
+ORDER BY day, part, tenant, task, route
 """
 
 _CONFIGS = """
@@ -289,16 +294,62 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "at_us": "when it was admitted",
             },
         ),
-        "expired": NamedQuery(
-            gives="requests with kept bodies whose retention is over, longest over first",
-            sql=_EXPIRED,
-            params={"now_us": 0, "limit": NO_LIMIT},
-            required=frozenset({"now_us"}),
+        "erasures": NamedQuery(
+            gives="what was ordered to be erased, oldest first",
+            sql=_ERASURES,
+            params={},
+            columns={"payload": "the record, as JSON text"},
+        ),
+        "rolled_days": NamedQuery(
+            gives="the days that have sums, and whether those know every record of the day",
+            sql=_ROLLED_DAYS,
+            params={"since_day": 0, "until_day": FAR_US},
             columns={
-                "trace": "its id",
-                "expires_us": "when the retention ended",
-                "request": "reference of the request's body as JSON text",
-                "response": "reference of the answer's body as JSON text, or null",
+                "day": "since 1970, UTC",
+                "latest_us": "the latest outcome that decided",
+                "rules": "digest of each task's acceptance rule, as JSON text",
+                "fresh": "false where a record came after the sums were made",
+            },
+        ),
+        "rollups": NamedQuery(
+            gives="the sums of days, of four parts: requests, times, steps and failures",
+            sql=_ROLLUPS,
+            params={
+                "since_day": 0,
+                "until_day": FAR_US,
+                "days": None,
+                "tenant": None,
+                "task": None,
+            },
+            columns={
+                "day": "since 1970, UTC",
+                "part": "requests, times, steps or failures; columns of the others are null",
+                "tenant": "whose data it is",
+                "task": "the task",
+                "route": "the route",
+                "status": "requests: how they ended, null while they run",
+                "acceptance": "requests: accepted, rejected, undecided, cancelled or running",
+                "n": "requests, times, failures: how many",
+                "picos": "requests, steps: what they cost",
+                "usd_2": "requests: sum of the squares of their costs, in dollars",
+                "usd_3": "requests: sum of the cubes",
+                "first_us": "requests: the earliest",
+                "last_us": "requests: the latest",
+                "metric": "times: total_ms, first_byte_ms or held_ms of delivered requests",
+                "ms": "times: the middle of a bucket of sixteen an octave",
+                "step": "steps: index in the plan",
+                "deployment": "steps, failures: who was asked",
+                "reached": "steps: requests with an attempt here",
+                "failed": "steps: of them, those whose last attempt here gave no answer",
+                "passed": "steps: of them, those whose gate accepted",
+                "escalated": "steps: of them, those whose gate sent them on",
+                "gated": "steps: attempts that met a gate",
+                "gave": "steps: answers delivered from here",
+                "gave_accepted": "steps: of them, accepted",
+                "gave_rejected": "steps: of them, rejected",
+                "gave_undecided": "steps: of them, without an outcome that decides",
+                "tokens": "steps: of prompts and answers",
+                "failure_kind": "failures: how attempts failed",
             },
         ),
         "configs": NamedQuery(

@@ -5,13 +5,20 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pointsman.domain.errors import JournalUnavailable, UsageError
+from pointsman.domain.ports import SubjectKeys
 from pointsman.domain.records import BodyRef, Record
 from pointsman.journal import bodies
+from pointsman.journal.disk import shared_lock
+from pointsman.journal.encryption import Cipher
+from pointsman.journal.envelopes import Content
 from pointsman.journal.faults import Fault
 from pointsman.journal.frames import decode_record
 from pointsman.journal.layout import layout
@@ -21,6 +28,8 @@ from pointsman.journal.recovery import Position, SegmentReader
 from pointsman.journal.sealed import read_sealed
 from pointsman.journal.snapshot import take_snapshot
 from pointsman.journal.tables import (
+    ROLLED_COLUMNS,
+    ROLLED_NOTHING,
     connect,
     parquet_files,
     scratch_directory,
@@ -40,12 +49,23 @@ class JournalReader:
     The unsealed tail stays in DuckDB's memory between queries; each query first reads what was
     appended since the last. Nothing is locked: writers and a sealer go on meanwhile.
     Args: threads and memory_mb bound DuckDB; over its memory it spills to a private directory.
+    With keys a body whose key was destroyed reads as erased, whether or not it was overwritten.
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], *, threads: int = 1, memory_mb: int = 512
+        self,
+        root: str | os.PathLike[str],
+        *,
+        threads: int = 1,
+        memory_mb: int = 512,
+        keys: SubjectKeys | None = None,
+        cipher: Cipher | None = None,
+        only_sealed: bool = False,
     ) -> None:
         self._layout = layout(root)
+        self._keys = keys
+        self._cipher = cipher
+        self._only_sealed = only_sealed  # for sums that a change of the manifest opens anew
         self._threads = threads
         self._memory_mb = memory_mb
         self._turn = threading.Lock()
@@ -66,15 +86,36 @@ class JournalReader:
         if query is None:
             raise _unknown("query", name, QUERIES)
         values = _bind(name, query, params or {})
-        with self._turn:
+        with self._turn, shared_lock(self._layout.readers_lock):
             connection = self._refreshed()
             cursor = connection.execute(query.sql, values)
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
+    @contextmanager
+    def connected(self) -> "Iterator[tuple[duckdb.DuckDBPyConnection, Path]]":
+        """DuckDB with `records` as the journal stands now, and a directory for scratch files.
+
+        For the SQL of this room only.
+        """
+        with self._turn, shared_lock(self._layout.readers_lock):
+            connection = self._refreshed()
+            assert self._scratch is not None, "a connection has its scratch directory"
+            yield connection, Path(self._scratch.name)
+
     def body(self, ref: BodyRef) -> bytes | None:
         """The body, or None where it was erased or never kept. Raises: CheckFailed."""
-        return bodies.read_body(self._layout, ref)
+        content = self.content(ref)
+        return None if content is None else content.body
+
+    def content(self, ref: BodyRef) -> Content | None:
+        """Body and features, or None where they were erased or never kept. Raises: CheckFailed."""
+        key = None
+        if ref.key is not None and self._keys is not None:
+            key = self._keys.find([ref.key]).get(ref.key)
+            if key is None:
+                return None
+        return bodies.read_content(self._layout, ref, key=key, cipher=self._cipher)
 
     def erase_body(self, ref: BodyRef) -> bool:
         """Overwrite a body for ever; False where none is left. Raises: CheckFailed, OSError."""
@@ -114,7 +155,8 @@ class JournalReader:
         for _ in range(_TRIES):
             with take_snapshot(self._layout, self._known) as snapshot:
                 if snapshot.manifest.generation == self._generation:
-                    self._extend_tail(connection, snapshot.tail)
+                    if not self._only_sealed:
+                        self._extend_tail(connection, snapshot.tail)
                     return connection
             self._change_sealed(connection, snapshot.manifest)
         raise JournalUnavailable(
@@ -127,7 +169,7 @@ class JournalReader:
         self._scratch = self._scratch or scratch_directory()
         scratch = Path(self._scratch.name)
         connection = connect(
-            readable=[self._layout.sealed],
+            readable=[self._layout.sealed, self._layout.rollups],
             scratch=scratch,
             threads=self._threads,
             memory_mb=self._memory_mb,
@@ -152,7 +194,30 @@ class JournalReader:
             files = parquet_files(self._layout.sealed / file.name for file in manifest.files)
             view += f" UNION ALL BY NAME FROM {files}"
         connection.execute(view)
+        self._change_rollups(connection, manifest)
         self._generation = manifest.generation
+
+    def _change_rollups(self, connection: "duckdb.DuckDBPyConnection", manifest: Manifest) -> None:
+        """The sums of days, and which of them lack a record that is sealed."""
+        rows = ROLLED_NOTHING
+        if manifest.rollups:
+            files = (self._layout.rollups / each.name for each in manifest.rollups)
+            rows = f"FROM {parquet_files(files)}"
+        connection.execute(f"CREATE OR REPLACE VIEW rollups AS {rows}")
+        stale = {day for file in manifest.files for day in file.unrolled}
+        connection.execute(f"CREATE OR REPLACE TABLE rolled ({ROLLED_COLUMNS})")
+        days = [
+            (
+                each.day,
+                each.latest_us,
+                msgspec.json.encode(each.rules).decode(),
+                each.day in stale and each.day > manifest.frozen_day,
+                each.day <= manifest.frozen_day,
+            )
+            for each in manifest.rollups
+        ]
+        if days:
+            connection.executemany("INSERT INTO rolled VALUES (?, ?, ?, ?, ?)", days)
 
     def _extend_tail(
         self, connection: "duckdb.DuckDBPyConnection", tail: tuple[SegmentReader, ...]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pointsman.journal.faults import Fault
 from pointsman.journal.frames import closing_mark, next_chain
 from pointsman.journal.layout import Layout, segment_name
-from pointsman.journal.manifest import SealedFile, SealedSegment
+from pointsman.journal.manifest import RollUp, SealedFile, SealedSegment
 from pointsman.journal.tables import connect, parquet_files, scratch_directory
 
 _ROWS_AT_ONCE = 1024
@@ -56,6 +56,16 @@ def check_sealed(layout: Layout, file: SealedFile) -> Fault | None:
         return _check_rows(path, file)
     except (OSError, duckdb.Error) as error:
         return Fault(file=file.name, offset=0, reason=f"cannot be read: {error}")
+
+
+def check_rollup(layout: Layout, rollup: RollUp) -> Fault | None:
+    """Whether the roll-up of a day is the file that the manifest names."""
+    try:
+        if file_sha256(layout.rollups / rollup.name) == rollup.sha256:
+            return None
+    except OSError as error:
+        return Fault(file=rollup.name, offset=0, reason=f"cannot be read: {error}")
+    return Fault(file=rollup.name, offset=0, reason="not the file the manifest names (sha256)")
 
 
 def _check_rows(path: Path, file: SealedFile) -> Fault | None:

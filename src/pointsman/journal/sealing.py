@@ -1,33 +1,31 @@
 """Sealing: finished segments become one Parquet file under the manifest, then go away."""
 
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pointsman.domain.errors import CheckFailed
+import msgspec
+
 from pointsman.domain.ids import ulid
-from pointsman.journal.bodies import remove_empty_packs
-from pointsman.journal.disk import flush, sync_directory, try_lock
-from pointsman.journal.layout import UNBORN_SUFFIX, Layout, layout, parse_segment_name
+from pointsman.journal.disk import sync_directory, try_lock
+from pointsman.journal.layout import Layout, layout, parse_segment_name
+from pointsman.journal.leftovers import remove_leftovers
 from pointsman.journal.manifest import (
     Manifest,
-    SealedFile,
     SealedSegment,
+    publish,
     read_manifest,
-    replace_manifest,
+    sole_changer,
 )
+from pointsman.journal.parquet import describe, rows_per_group, write_parquet
 from pointsman.journal.recovery import SegmentReader, recover_locked
-from pointsman.journal.sealed import check_sealed, file_sha256
-from pointsman.journal.tables import connect, quoted, scratch_directory, select_rows, write_rows
+from pointsman.journal.tables import scratch_directory, select_rows, write_rows
 
-_SCRATCH = "pointsman-"  # see scratch_directory
 _SEGMENTS_AT_ONCE = 256  # each is held open and locked during a run
-_ROW_GROUP_BYTES = 32 * 1024 * 1024  # of payload: what DuckDB holds at once, with room to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,7 @@ def seal(
     memory_mb: int = 512,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     entropy: Callable[[int], bytes] = os.urandom,
+    allowed: Callable[[], bool] = lambda: True,
     reached: Callable[[str], None] = lambda point: None,
 ) -> SealReport:
     """Turn the segments that no writer holds into one Parquet file; recovers them first.
@@ -67,16 +66,18 @@ def seal(
     May be killed at any point: until the manifest is replaced the segments count, from then on
     the file does. A file is read back and its chain checked before any segment is removed.
     Args: max_bytes of segments for one run, exceeded by one segment at most; memory_mb for
-    DuckDB; `reached` is called with the name of each step done.
-    Raises: CheckFailed when the written file does not read back or the manifest is broken;
-    OSError and duckdb.Error from a full or failing disk, with the segments untouched.
+    DuckDB; `allowed` is asked just before the manifest changes; `reached` is called with the name
+    of each step done.
+    Raises: Superseded when no longer allowed; CheckFailed when the written file does not read
+    back or the manifest is broken; OSError and duckdb.Error from a full or failing disk, with the
+    segments untouched.
     """
     where = layout(root).create()
-    with _sole_sealer(where) as alone:
+    with sole_changer(where) as alone:
         if not alone:
             return SealReport("held by another")
         manifest = read_manifest(where)
-        removed = _remove_leftovers(where, manifest, now_s=clock_ms() / 1000)
+        removed = remove_leftovers(where, manifest, now_s=clock_ms() / 1000)
         reached("cleaned")
         with ExitStack() as locks:
             taken, live, waiting, cut = _take(where, manifest, max_bytes, locks)
@@ -93,17 +94,23 @@ def seal(
                 generation = manifest.generation + 1
                 name = f"{generation:08d}-{ulid(clock_ms(), entropy(10))}.parquet"
                 raw = sum(segment.size for segment in taken)
-                _write_parquet(
-                    rows,
+                write_parquet(
+                    select_rows(rows),
                     where.sealed / name,
-                    group=_rows_per_group(records, raw),
+                    group=rows_per_group(records, raw),
+                    scratch=Path(scratch),
                     threads=threads,
                     memory_mb=memory_mb,
                 )
                 reached("parquet")
-            file = _describe(where, name, records, segments)
+            file = describe(where, name, segments)
             reached("checked")
-            replace_manifest(where, Manifest(generation=generation, files=(*manifest.files, file)))
+            files = (*manifest.files, file)
+            publish(
+                where,
+                msgspec.structs.replace(manifest, generation=generation, files=files),
+                allowed,
+            )
             reached("published")
             for segment in taken:
                 segment.path.unlink()
@@ -121,42 +128,6 @@ def seal(
         raw_bytes=raw,
         sealed_bytes=file.size,
     )
-
-
-@contextmanager
-def _sole_sealer(where: Layout) -> Iterator[bool]:
-    fd = os.open(where.seal_lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        yield try_lock(fd)
-    finally:
-        os.close(fd)
-
-
-def _remove_leftovers(where: Layout, manifest: Manifest, *, now_s: float) -> tuple[str, ...]:
-    """What nobody needs: what a killed seal or writer left, and packs whose bodies are erased."""
-    named, covered = {file.name for file in manifest.files}, manifest.covered()
-    removed = []
-    for path in sorted(where.sealed.iterdir()):
-        if path.name.startswith(_SCRATCH):
-            shutil.rmtree(path)
-        elif path.suffix == ".parquet" and path.name not in named:
-            path.unlink()
-        else:
-            continue
-        removed.append(path.name)
-    for path in sorted(where.segments.iterdir()):
-        if path.name in covered or (path.name.endswith(UNBORN_SUFFIX) and _abandoned(path, now_s)):
-            path.unlink(missing_ok=True)
-            removed.append(path.name)
-    return (*removed, *remove_empty_packs(where))
-
-
-def _abandoned(unborn: Path, now_s: float) -> bool:
-    """True for a segment whose writer died before it was born, and long enough ago to be sure."""
-    try:
-        return now_s - unborn.stat().st_mtime > 60
-    except FileNotFoundError:
-        return False
 
 
 def _take(
@@ -214,50 +185,3 @@ def _write_rows(rows: Path, taken: list[_Taken]) -> list[SealedSegment]:
                     )
                 )
     return segments
-
-
-def _rows_per_group(records: int, raw_bytes: int) -> int:
-    """Rows of one Parquet row group: 2,048 (DuckDB's vector) to its default 122,880."""
-    return max(2048, min(122_880, _ROW_GROUP_BYTES * records // max(1, raw_bytes)))
-
-
-def _write_parquet(rows: Path, target: Path, *, group: int, threads: int, memory_mb: int) -> None:
-    connection = connect(
-        readable=[target.parent], scratch=rows.parent, threads=threads, memory_mb=memory_mb
-    )
-    try:
-        connection.execute(
-            f"COPY ({select_rows(rows)}) TO '{quoted(target)}'"
-            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group})"
-        )
-    finally:
-        connection.close()
-    os.chmod(target, 0o600)
-
-
-def _describe(where: Layout, name: str, records: int, segments: list[SealedSegment]) -> SealedFile:
-    """Flush the new file, read it back, and say what it stands for. Raises: CheckFailed."""
-    path = where.sealed / name
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        flush(fd)
-        size = os.fstat(fd).st_size
-    finally:
-        os.close(fd)
-    sync_directory(where.sealed)
-    file = SealedFile(
-        name=name,
-        sha256=file_sha256(path),
-        size=size,
-        records=records,
-        segments=tuple(segments),
-    )
-    fault = check_sealed(where, file)
-    if fault is not None:
-        path.unlink()
-        raise CheckFailed(
-            "The sealed file does not hold what the segments held",
-            why=str(fault),
-            next="nothing was removed; check memory and disk of this machine, then seal again",
-        )
-    return file

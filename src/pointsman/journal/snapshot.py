@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from pointsman.domain.errors import JournalUnavailable
+from pointsman.journal.disk import shared_lock
 from pointsman.journal.layout import Layout
 from pointsman.journal.manifest import Manifest, read_manifest
 from pointsman.journal.recovery import Position, SegmentReader
@@ -17,7 +18,7 @@ _TRIES = 100  # a seal publishes seldom; losing this many races in a row is a fa
 class Snapshot:
     """A manifest and the open segments it does not cover, each writer's in order.
 
-    The files stay readable while open, even when a seal removes their names meanwhile.
+    The files stay readable until it is closed, even when a seal removes their names meanwhile.
     """
 
     manifest: Manifest
@@ -45,8 +46,9 @@ def take_snapshot(layout: Layout, known: dict[str, Position] | None = None) -> S
     winning the race or too many files are open.
     """
     for _ in range(_TRIES):
-        manifest = read_manifest(layout)
         with ExitStack() as stack:
+            stack.enter_context(shared_lock(layout.readers_lock))
+            manifest = read_manifest(layout)
             tail = _open_tail(layout, manifest, stack, known or {})
             if tail is not None and read_manifest(layout).generation == manifest.generation:
                 return Snapshot(manifest, tail, stack.pop_all())

@@ -48,7 +48,19 @@ _SHAPE: dict[str, Any] = {
     "text": "VARCHAR",
 }
 
-# Defaults that records leave out are put back here, so that a column means one thing.
+
+def _minted_ms(trace: str) -> str:
+    """SQL for the milliseconds in a trace id: when its request was admitted."""
+    digits = (
+        f"(instr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', {trace}[{at + 4}]) - 1) * {32 ** (9 - at)}"
+        for at in range(10)
+    )
+    return " + ".join(digits)
+
+
+# `day` is that of the request a record is about (days since 1970): an outcome that comes weeks
+# later belongs to it too. Defaults that records leave out are put back, so that a column means
+# one thing.
 _SELECT = """
 SELECT writer, seq, ordinal, unhex(chain) AS chain, p.kind, p.at_us, p.trace,
   CASE WHEN p.kind = 'outcome' THEN coalesce(p.tenant, 'default') ELSE p.tenant END AS tenant,
@@ -67,11 +79,52 @@ SELECT writer, seq, ordinal, unhex(chain) AS chain, p.kind, p.at_us, p.trace,
   CASE WHEN p.kind = 'end' THEN coalesce(p.overhead_us, 0) END AS overhead_us,
   p.error, p.id, p.outcome, p.value::VARCHAR AS value,
   CASE WHEN p.kind = 'outcome' THEN coalesce(p.source, 'api') END AS source,
-  p.key, p.digest, p.version, p.text, payload
+  p.key, p.digest, p.version, p.text,
+  CASE WHEN p.kind = 'admission' THEN p.at_us // 86400000000
+    WHEN regexp_full_match(p.trace, 'tr_[0-9A-HJKMNP-TV-Z]{26}')
+    THEN (<minted_ms>) // 86400000 END AS day,
+  payload
 FROM (SELECT *, from_json(payload, '<shape>') AS p FROM read_json('<path>',
   format = 'newline_delimited', maximum_object_size = 16777216, columns = {writer: 'VARCHAR',
     seq: 'BIGINT', ordinal: 'BIGINT', chain: 'VARCHAR', payload: 'VARCHAR'}))
-""".replace("<shape>", json.dumps(_SHAPE))
+""".replace("<shape>", json.dumps(_SHAPE)).replace("<minted_ms>", _minted_ms("p.trace"))
+
+
+# The sums of days: which there are, and an empty table of the shape of their files.
+ROLLED_COLUMNS = "day BIGINT, latest_us BIGINT, rules VARCHAR, stale BOOLEAN, final BOOLEAN"
+_ROLLUP: dict[str, str] = {
+    "day": "BIGINT",
+    "part": "VARCHAR",
+    "tenant": "VARCHAR",
+    "task": "VARCHAR",
+    "route": "VARCHAR",
+    "status": "VARCHAR",
+    "acceptance": "VARCHAR",
+    "n": "BIGINT",
+    "picos": "BIGINT",
+    "usd_2": "DOUBLE",
+    "usd_3": "DOUBLE",
+    "first_us": "BIGINT",
+    "last_us": "BIGINT",
+    "metric": "VARCHAR",
+    "ms": "DOUBLE",
+    "step": "BIGINT",
+    "deployment": "VARCHAR",
+    "reached": "BIGINT",
+    "failed": "BIGINT",
+    "passed": "BIGINT",
+    "escalated": "BIGINT",
+    "gated": "BIGINT",
+    "gave": "BIGINT",
+    "gave_accepted": "BIGINT",
+    "gave_rejected": "BIGINT",
+    "gave_undecided": "BIGINT",
+    "tokens": "BIGINT",
+    "failure_kind": "VARCHAR",
+}
+ROLLED_NOTHING = (
+    "SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in _ROLLUP.items()) + " LIMIT 0"
+)
 
 
 def select_rows(path: Path) -> str:

@@ -9,7 +9,7 @@ from pointsman.journal.faults import Fault
 from pointsman.journal.frames import NO_CHAIN
 from pointsman.journal.layout import Layout, layout, parse_segment_name
 from pointsman.journal.recovery import SegmentReader
-from pointsman.journal.sealed import check_sealed
+from pointsman.journal.sealed import check_rollup, check_sealed
 from pointsman.journal.snapshot import take_snapshot
 
 
@@ -40,6 +40,7 @@ class _Link(msgspec.Struct, frozen=True):
     file: str
     first: bytes
     last: bytes
+    last_seq: int | None = None  # where it stands for several
 
 
 def verify(root: str | os.PathLike[str]) -> VerifyReport:
@@ -64,6 +65,13 @@ def verify(root: str | os.PathLike[str]) -> VerifyReport:
                 first, last = bytes.fromhex(sealed.first), bytes.fromhex(sealed.last)
                 links[sealed.writer].append(_Link(sealed.seq, file.name, first, last))
                 unclosed += [] if sealed.closed else [sealed.name]
+        for gone in snapshot.manifest.dropped:
+            first, last = bytes.fromhex(gone.first), bytes.fromhex(gone.last)
+            name = f"{gone.writer} (dropped)"
+            links[gone.writer].append(_Link(gone.first_seq, name, first, last, gone.last_seq))
+        for rollup in snapshot.manifest.rollups:
+            fault = check_rollup(where, rollup)
+            faults += [fault] if fault else []
         for reader in snapshot.tail:
             fault = _check_segment(reader, live, unclosed)
             faults += [fault] if fault else []
@@ -121,7 +129,7 @@ def _check_links(chain: list[_Link]) -> Fault | None:
         if link.first != expected_chain:
             reason = f"segment {link.seq} does not go on from the end of the one before it"
             return Fault(file=link.file, offset=0, reason=reason)
-        expected_seq, expected_chain = link.seq + 1, link.last
+        expected_seq, expected_chain = (link.last_seq or link.seq) + 1, link.last
     return None
 
 

@@ -11,10 +11,13 @@ from typing import Literal
 
 from pointsman.domain.errors import JournalUnavailable
 from pointsman.domain.ids import ulid
+from pointsman.domain.ports import SubjectKey
 from pointsman.domain.records import BodyRef, Record
 from pointsman.domain.task import JournalSettings
 from pointsman.journal.bodies import MAX_BODY_BYTES, PACK_MAGIC, encode_entry
 from pointsman.journal.disk import Disk
+from pointsman.journal.encryption import Cipher, open_cipher
+from pointsman.journal.envelopes import digest_of, wrap
 from pointsman.journal.frames import (
     MAX_RECORD_BYTES,
     NO_CHAIN,
@@ -34,7 +37,9 @@ class JournalWriter:
 
     Args: durability "power" flushes at once instead of in groups of a window; either way
     `durable` says when. segment_bytes bounds segments and packs (bytes), softly by one entry.
-    clock_ms gives milliseconds since 1970; entropy(n) gives n random bytes.
+    clock_ms gives milliseconds since 1970; entropy(n) gives n random bytes. With a cipher, bodies
+    that have a subject's key are encrypted. A segment that is older than max_segment_age_s is
+    finished by the next append, so that a quiet process does not keep its day from being sealed.
     Raises: JournalUnavailable when the first segment cannot be created.
     """
 
@@ -48,13 +53,20 @@ class JournalWriter:
         disk: Disk | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         entropy: Callable[[int], bytes] = os.urandom,
+        cipher: Cipher | None = None,
+        max_segment_age_s: float = 3600.0,
     ) -> None:
         self.durability = durability
+        self._cipher = cipher
+        self._entropy = entropy
+        self._own_secret = entropy(32)
         self._forked = False  # set in a child of ours, where this writer may not write
         os.register_at_fork(after_in_child=_forget(self))
         self.writer = f"{ulid(clock_ms(), entropy(10))}-{os.getpid()}"
         self._disk = disk or Disk()
         self._segment_bytes = segment_bytes
+        self._segment_limit = segment_bytes  # 0 once the segment is old: the next append rotates
+        self._max_segment_age_s = max_segment_age_s
         self._layout = layout(root)
         try:
             self._layout.create()
@@ -72,6 +84,7 @@ class JournalWriter:
         self._retired_packs: list[GrowingFile] = []
         self._retired_segments: list[GrowingFile] = []
         self._created = [self._layout.root, self._layout.home, self._layout.segments]
+        self._segment_begun_s = time.monotonic()
         self._segment = self._begin_segment(0, NO_CHAIN)
         self._publish(self._segment, 0)
         self._sync = GroupSync(
@@ -90,7 +103,7 @@ class JournalWriter:
         payload = encode_record(record)
         if len(payload) > MAX_RECORD_BYTES:
             raise _too_large("A record", len(payload), MAX_RECORD_BYTES)
-        if self._finished or self._segment.length >= self._segment_bytes:
+        if self._finished or self._segment.length >= self._segment_limit:
             self._rotate()
         frame, after = encode_frame(self._chain, payload)
         self._segment.append(frame)
@@ -98,19 +111,43 @@ class JournalWriter:
         self._written += 1
         self._sync.touched()
 
-    def put_body(self, body: bytes) -> BodyRef:
+    def put_body(
+        self,
+        body: bytes,
+        *,
+        features: bytes = b"",
+        key: SubjectKey | None = None,
+        until_us: int | None = None,
+    ) -> BodyRef:
         """Keep a body in the pack of this process. Raises: JournalUnavailable, as `append`."""
         self._check()
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) + len(features) > MAX_BODY_BYTES:
             raise _too_large("A body", len(body), MAX_BODY_BYTES)
         pack = self._pack
         if pack is None or pack.length >= self._segment_bytes:
             pack = self._next_pack()
-        head, digest = encode_entry(body)
-        offset = pack.append_parts(head, body)
+        wrapped = wrap(body, features=features, key=key, cipher=self._cipher, entropy=self._entropy)
+        name = key.id if key is not None else None
+        offset = pack.append_parts(encode_entry(wrapped, key=name, until_us=until_us), wrapped.rest)
         self._written += 1
         self._sync.touched()
-        return BodyRef(sha256=digest, size=len(body), pack=pack.path.name, offset=offset)
+        return BodyRef(
+            digest=wrapped.digest.hex(),
+            size=len(body),
+            key=name,
+            pack=pack.path.name,
+            offset=offset,
+            until_us=until_us,
+        )
+
+    def digest_body(self, body: bytes, *, key: SubjectKey | None = None) -> BodyRef:
+        """What a body is called, without keeping it.
+
+        Without a key the digest is under a secret of this process, and means nothing after it.
+        """
+        secret = key.secret if key is not None else self._own_secret
+        named = key.id if key is not None else None
+        return BodyRef(digest=digest_of(body, secret).hex(), size=len(body), key=named)
 
     async def durable(self) -> None:
         """Return once everything written so far is on the disk. Raises: JournalUnavailable."""
@@ -169,6 +206,7 @@ class JournalWriter:
             self._retired_segments.append(self._segment)
             self._created.append(self._layout.segments)
             self._segment = fresh
+            self._segment_limit, self._segment_begun_s = self._segment_bytes, time.monotonic()
         self._seq += 1
         self._finished = False
 
@@ -223,6 +261,8 @@ class JournalWriter:
     def _batch(self) -> Batch:
         """Everything open, and how many writes that covers; on the thread that flushes."""
         with self._files:
+            if time.monotonic() - self._segment_begun_s > self._max_segment_age_s:
+                self._segment_limit = 0
             upto = self._written
             packs, segments = self._retired_packs, self._retired_segments
             created = self._created
@@ -237,13 +277,19 @@ class JournalWriter:
             )
 
 
-def open_journal(settings: JournalSettings) -> JournalWriter:
-    """The writer that a configuration asks for. Raises: JournalUnavailable."""
+def open_journal(
+    settings: JournalSettings, *, path: str | os.PathLike[str] | None = None
+) -> JournalWriter:
+    """The writer that settings ask for, at their path or another.
+
+    Raises: JournalUnavailable; ExtraMissing where bodies are to be encrypted and cannot be.
+    """
     return JournalWriter(
-        settings.path,
+        path if path is not None else settings.path,
         durability=settings.durability,
         fsync_window_s=settings.fsync_window_s,
         segment_bytes=settings.segment_bytes,
+        cipher=open_cipher(settings),
     )
 
 
