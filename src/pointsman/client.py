@@ -179,6 +179,7 @@ def _extra(response: http.client.HTTPResponse) -> dict[str, str | None]:
     return {
         "x_trace": response.getheader("x-pointsman-trace"),
         "x_deployment": response.getheader("x-pointsman-deployment"),
+        "x_verified": response.getheader("x-pointsman-verified"),
     }
 
 

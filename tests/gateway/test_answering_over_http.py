@@ -6,7 +6,7 @@ import pytest
 from tests.support.gateway import RunningGateway, a_config, a_deployment
 
 from pointsman.domain.task import VerifierSpec
-from pointsman.testing import ScriptedUpstream, chat_answer, chat_stream
+from pointsman.testing import ScriptedUpstream, chat_answer, chat_stream, status_answer
 
 
 @pytest.fixture
@@ -198,3 +198,14 @@ def test_probes_and_metrics_need_no_key_and_call_no_model(tmp_path, pair):
         assert 'pointsman_requests_total{status="delivered",task="work"} 1.0' in text
         assert "pointsman_overhead_seconds_bucket" in text
         assert len(small.requests) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "held"])
+@pytest.mark.parametrize(("text", "word"), [("42", "true"), ("forty-two", "false")])
+def test_the_client_is_told_whether_the_tasks_checks_passed(tmp_path, pair, stream, text, word):
+    small, large = pair
+    answer = chat_stream if stream else chat_answer
+    small.then(answer(text))
+    large.then(status_answer(500, {}))
+    with gateway_for(tmp_path, small, large, verifiers=[SHAPE]) as gateway:
+        assert gateway.chat(stream=stream).headers["x-pointsman-verified"] == word

@@ -118,6 +118,7 @@ class _Run:
         self.replies: dict[int, tuple[Reply, ...]] = {}
         self.running: tuple[Call, float, AnswerStream | None] | None = None
         self.upstream_s = 0.0
+        self.verified: str | None = None  # of the delivered answer, once its checks have run
 
     def _decide(self) -> Decision:
         return decide(
@@ -271,6 +272,7 @@ class _Run:
 
     async def _deliver(self, index: int) -> None:
         attempt, kept = self.now.attempts[index], self.kept[index]
+        await self._record_verified(index)
         if isinstance(kept, Completion):
             body: bytes | None = kept.body
             self.delivery.first_byte_ms = self._elapsed_ms()
@@ -280,7 +282,6 @@ class _Run:
                 kept[-1] = self._annotated(kept[-1], attempt)
             await self.delivery.show(kept)
             body = self.delivery.body
-        await self._verified(index)
         self._end("delivered", 200, delivered=index, body=body)
         if self.owner.wait_for_disk:
             await self.owner.journal.durable()
@@ -307,7 +308,7 @@ class _Run:
             self.now, _ = advance(self.now, Vanished(attempt))
         self._end("cancelled", 499, body=self.delivery.body)
 
-    async def _verified(self, index: int) -> None:
+    async def _record_verified(self, index: int) -> None:
         """The task's own checks on the delivered answer, as an outcome of the trace."""
         verifiers = self.asked.target.verifiers
         if not verifiers:
@@ -317,6 +318,7 @@ class _Run:
         if {result.check for result in results} != {item.name for item in verifiers}:
             groups = await _checked(verifiers, self.replies[index])
             results = tuple(result for group in groups for result in group)
+        self.verified = verified_word(results)
         self.scribe.verified(self.owner.clock, results)
 
     def _end(
@@ -362,6 +364,8 @@ class _Run:
         ]
         if self.prompt is not None:
             headers.append((b"x-pointsman-prompt", self.prompt.reference.encode()))
+        if self.verified is not None:
+            headers.append((b"x-pointsman-verified", self.verified.encode()))
         if deployment is not None:
             headers.append((b"x-pointsman-deployment", deployment.encode()))
             # an attempt that is still running counts
@@ -379,6 +383,12 @@ class _Run:
             "cost_usd": usd(sum(item.cost_usd_picos for item in attempts)),
         }
         return Chunk(data=annotate(chunk.data, told), content=chunk.content)
+
+
+def verified_word(results: Sequence[CheckResult]) -> str:
+    """What a client is told of the task's checks: `true`, `false` or `unjudged`."""
+    statuses = {result.status for result in results}
+    return "false" if "found" in statuses else "unjudged" if "unjudged" in statuses else "true"
 
 
 def _visible_tokens(usage: Usage | None) -> int:

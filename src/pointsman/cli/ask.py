@@ -64,7 +64,9 @@ def _print(text: str) -> None:
 def _tell(answer: dict[str, Any]) -> None:
     if answer.get("x_trace"):
         who = answer.get("x_deployment") or "answered"
-        note(f"{who} · pointsman trace show {answer['x_trace']}")
+        failed = {"false": " · the task's checks failed", "unjudged": " · not checked"}
+        checks = failed.get(answer.get("x_verified") or "", "")
+        note(f"{who}{checks} · pointsman trace show {answer['x_trace']}")
 
 
 def _standard_input() -> str:

@@ -109,6 +109,11 @@ def decode_header(data: bytes) -> Header | str:
     return Header(writer.rstrip(b"\x00").decode("ascii", "replace"), seq, chain)
 
 
+def crc_matches(payload: bytes, crc: int) -> bool:
+    """Whether the bytes are those that were written with this checksum."""
+    return bool(_crc32c(payload) == crc)
+
+
 def check_payload(payload: bytes, crc: int, before: bytes, chain: bytes) -> str | None:
     """What is wrong with a payload: `crc`, `chain`, or None when it is good."""
     if _crc32c(payload) != crc:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pointsman.domain.ids import ulid
+from pointsman.journal.damage import refuse_damaged
 from pointsman.journal.disk import sync_directory, try_lock
 from pointsman.journal.layout import Layout, layout, parse_segment_name
 from pointsman.journal.leftovers import remove_leftovers
@@ -151,6 +152,7 @@ def _take(
             live += 1
             continue
         locks.callback(os.close, fd)
+        refuse_damaged(path)
         result = recover_locked(path, fd)
         if result.state == "cut":
             cut.append(name)
