@@ -33,7 +33,10 @@ from pointsman.telemetry import Metrics
 
 CONFIG = """
 deployments:
-  mock: {model: m, base_url: "http://127.0.0.1:1/v1", price: {input_usd_per_mtok: 0.02, output_usd_per_mtok: 0.06}}
+  mock:
+    model: m
+    base_url: http://127.0.0.1:1/v1
+    price: {input_usd_per_mtok: 0.02, output_usd_per_mtok: 0.06}
 routes: {main: {steps: [mock]}}
 tasks: {work: {route: main}}
 """
@@ -121,8 +124,7 @@ def main() -> None:
         for kib in (1, 32):
             for name, target in (("no journal", NoJournal()), ("journal", journal)):
                 rounds = [
-                    asyncio.run(drive(target, body(kib), args.requests))
-                    for _ in range(args.rounds)
+                    asyncio.run(drive(target, body(kib), args.requests)) for _ in range(args.rounds)
                 ]
                 print(
                     f"{kib:3d} KiB  {name:10s}  {statistics.median(rounds):6.1f} µs a request "
