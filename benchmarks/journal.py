@@ -13,19 +13,30 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pointsman.analytics.rolled import DAY_US, DayJudge, build_rolled_report, rule_digests
 from pointsman.domain.ids import trace_id
 from pointsman.domain.money import Usage
 from pointsman.domain.plan import ArmState, Decision, Plan, Step
+from pointsman.domain.ports import SubjectKey
 from pointsman.domain.records import Admission, Attempt, BodyRef, End, Record
 from pointsman.domain.verdict import CheckResult, GateResult
-from pointsman.journal import JournalReader, JournalWriter, seal, verify
+from pointsman.journal import (
+    Cipher,
+    JournalReader,
+    JournalWriter,
+    compact,
+    roll_up,
+    seal,
+    verify,
+)
 from pointsman.journal.frames import encode_record
 from pointsman.journal.layout import layout
 
 BATCH = 1_000
+DAYS, FIRST_US = 30, 20_000 * DAY_US
 QUERIES = (
     ("counts", {}),
     ("requests", {"limit": 100}),
@@ -37,7 +48,7 @@ QUERIES = (
 )
 
 
-def facts(requests: int) -> Iterator[Record]:
+def facts(requests: int, *, step_us: int = 2_000) -> Iterator[Record]:
     """An admission and an end per request, as the gateway's shell would append them."""
     plan = Plan(steps=(Step(deployment="local-8b", gate="verified"), Step(deployment="local-32b")))
     state = (
@@ -48,7 +59,7 @@ def facts(requests: int) -> Iterator[Record]:
         verdict="accept", reason="verified", checks=(CheckResult(check="schema", status="clear"),)
     )
     for n in range(requests):
-        at_us = 1_790_000_000_000_000 + n * 2_000
+        at_us = FIRST_US + n * step_us
         trace = trace_id(at_us // 1000, n.to_bytes(10, "big"))
         task = f"task-{n % 7}"
         yield Admission(
@@ -182,6 +193,7 @@ def measure(requests: int, root: Path) -> dict[str, float]:
     found |= measure_appends(root / "many", records)
     found |= measure_single_appends(root / "single", records[:50_000])
     found |= measure_durable(root / "power", records)
+    found |= measure_bodies(root / "bodies")
     where = layout(root / "many")
     raw = sum(path.stat().st_size for path in where.segments.iterdir())
     found["raw_bytes_per_record"] = raw / len(records)
@@ -199,14 +211,90 @@ def measure(requests: int, root: Path) -> dict[str, float]:
     return found
 
 
+def measure_bodies(root: Path) -> dict[str, float]:
+    """Keeping a body of 2 KB: under no key, under one, and encrypted under one."""
+    key, body, found = SubjectKey(id="sk_1", secret=bytes(32)), os.urandom(2_000), {}
+    for name, cipher, given in (
+        ("salted", None, None), ("keyed", None, key), ("encrypted", Cipher(), key),
+    ):  # fmt: skip
+        with JournalWriter(root / name, cipher=cipher) as writer:
+            before = time.perf_counter()
+            for _ in range(20_000):
+                writer.put_body(body, key=given, until_us=1)
+            found[f"body_{name}_us"] = (time.perf_counter() - before) / 20_000 * 1e6
+    return found
+
+
+def measure_keeping(requests: int, root: Path) -> dict[str, float]:
+    """A journal of 30 days as a keeper leaves it: sealed, compacted, summed up; then questions."""
+    step_us = DAYS * DAY_US // requests
+    started = time.perf_counter()
+    last: Record | None = None
+    with JournalWriter(root) as writer:
+        for last in facts(requests, step_us=step_us):
+            writer.append(last)
+    found = {"kept_records": 2.0 * requests, "generate_s": time.perf_counter() - started}
+    for name, job in (("kept_seal_s", seal_all), ("kept_compact_s", compact_all),
+                      ("kept_roll_up_s", roll_all)):  # fmt: skip
+        before = time.perf_counter()
+        job(root)
+        found[name] = time.perf_counter() - before
+    span = {"tasks": {}, "since_us": FIRST_US, "until_us": FIRST_US + DAYS * DAY_US,
+            "now_us": FIRST_US + 2 * DAYS * DAY_US}  # fmt: skip
+    day = {"since_us": FIRST_US + 9 * DAY_US, "until_us": FIRST_US + 10 * DAY_US}
+    assert isinstance(last, End)
+    questions: dict[str, Callable[[JournalReader], object]] = {
+        "report_of_30_days_fast": lambda reader: build_rolled_report(reader, **span),
+        "sums_of_30_days": lambda reader: reader.query("rollups"),
+        "counts": lambda reader: reader.query("counts"),
+        "latest_100": lambda reader: reader.query("requests", {"limit": 100}),
+        "latency_of_a_day": lambda reader: reader.query("latency", day),
+        "latency_of_30_days": lambda reader: reader.query("latency"),
+        "trace": lambda reader: reader.query("trace", {"trace": last.trace}),
+    }
+    for name, ask in questions.items():
+        with JournalReader(root, memory_mb=1024) as reader:
+            times = []
+            for _ in range(4):
+                before = time.perf_counter()
+                ask(reader)
+                times.append((time.perf_counter() - before) * 1e3)
+        found[f"{name}_cold_ms"], found[f"{name}_warm_ms"] = times[0], statistics.median(times[1:])
+    return found
+
+
+def seal_all(root: Path) -> None:
+    while seal(root, max_bytes=128 * 2**20).state == "sealed":
+        pass
+
+
+def compact_all(root: Path) -> None:
+    while compact(root).state == "compacted":
+        pass
+
+
+def roll_all(root: Path) -> None:
+    judge, rules = DayJudge({}), rule_digests({})
+    today = FIRST_US // DAY_US + DAYS + 1
+    while roll_up(root, judge=judge, rules=rules, today=today).state == "rolled up":
+        pass
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=500_000, help="two records each")
+    parser.add_argument(
+        "--records", type=int, help="instead: so many over 30 days, kept as a keeper does"
+    )
     parser.add_argument("--directory", help="where to write (default: a temporary directory)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory) as root:
-        found = measure(options.requests, Path(root))
+        found = (
+            measure_keeping(options.records // 2, Path(root))
+            if options.records
+            else measure(options.requests, Path(root))
+        )
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
     if options.json:
         json.dump({"machine": machine, **found}, sys.stdout, indent=1)
