@@ -1,7 +1,10 @@
 """Relative paths of a file start from its own folder."""
 
+import pytest
+
 from pointsman.app import placed
-from pointsman.config import load
+from pointsman.config import load, parse
+from pointsman.domain.errors import ConfigurationError
 
 TEXT = """\
 deployments:
@@ -23,3 +26,10 @@ def test_paths_start_from_the_files_own_folder_and_the_digest_does_not_change(tm
     shipped = first.deployments["shipped"]
     assert placed(first, shipped) == shipped
     assert first.digest == second.digest
+
+
+@pytest.mark.parametrize("key", ["abc\\r\\nx-injected: yes", "tab\\there", "schl\\u00fcssel"])
+def test_a_key_that_no_header_takes_is_a_problem_of_the_file(key):
+    text = f'deployments: {{a: {{model: m, base_url: "http://h/v1", api_key: "{key}"}}}}\n'
+    with pytest.raises(ConfigurationError, match="api_key"):
+        parse(text)

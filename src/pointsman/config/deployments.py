@@ -28,6 +28,10 @@ def resolve_deployment(name: str, raw: RawDeployment, scope: Scope) -> Deploymen
         )
     if raw.api_key == HIDDEN:
         scope.problem((*place, "api_key"), "a hidden secret: write ${NAME} and set the variable")
+    elif raw.api_key is not None and not _fits_a_header(raw.api_key):
+        scope.problem(
+            (*place, "api_key"), "holds a line break or another character no header takes"
+        )
     check_proxy(raw, place, scope)
     return Deployment(
         name=name,
@@ -44,6 +48,10 @@ def resolve_deployment(name: str, raw: RawDeployment, scope: Scope) -> Deploymen
         tls=resolve_upstream_tls(raw, place, scope),
         proxy=raw.proxy,
     )
+
+
+def _fits_a_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def served_name_of(model: str) -> str:

@@ -76,6 +76,9 @@ async def serve(
     """
     check_exposure(config.keys, config.server)
     stop, hurry = asyncio.Event(), asyncio.Event()
+    with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+        # until there is something to reload, a SIGHUP means nothing: it must not end us
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
 
     def signalled() -> None:
         if stop.is_set():
