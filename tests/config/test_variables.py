@@ -19,14 +19,14 @@ BASE = "deployments:\n  d:\n    model: m\n    base_url: http://h\n"
         ("$${KEY}", "${KEY}"),
         ("$KEY", "$KEY"),
         ("'$$${KEY}'", "$${KEY}"),
-        ("${YAML}", "'a: [b]\n# c"),
+        ("${YAML}", "'a: [b], {c # d"),
         ("${NUMBER}", "12"),
         ("${NESTED}", "${KEY}"),
         ("${KEY} # ${GONE}", "sk-1"),
     ],
 )
 def test_a_variable_is_replaced_as_text(written: str, value: str) -> None:
-    env = {"KEY": "sk-1", "EMPTY": "", "YAML": "'a: [b]\n# c", "NUMBER": "12", "NESTED": "${KEY}"}
+    env = {"KEY": "sk-1", "EMPTY": "", "YAML": "'a: [b], {c # d", "NUMBER": "12", "NESTED": "${KEY}"}
     config = parse(f"{BASE}    api_key: {written}\n", env=env)
     assert config.deployments["d"].api_key == value
 
