@@ -26,7 +26,13 @@ BASE = "deployments:\n  d:\n    model: m\n    base_url: http://h\n"
     ],
 )
 def test_a_variable_is_replaced_as_text(written: str, value: str) -> None:
-    env = {"KEY": "sk-1", "EMPTY": "", "YAML": "'a: [b], {c # d", "NUMBER": "12", "NESTED": "${KEY}"}
+    env = {
+        "KEY": "sk-1",
+        "EMPTY": "",
+        "YAML": "'a: [b], {c # d",
+        "NUMBER": "12",
+        "NESTED": "${KEY}",
+    }
     config = parse(f"{BASE}    api_key: {written}\n", env=env)
     assert config.deployments["d"].api_key == value
 
