@@ -27,6 +27,9 @@ class NamedQuery:
     params: Mapping[str, Any]
     columns: Mapping[str, str]
     required: frozenset[str] = frozenset()
+    # Gives a later `since_us` for a page: asked before, in narrow columns, so that the wide ones
+    # are read of a few row groups only (4 M records, 100 latest: 1.4 s without, 0.26 s with).
+    edge: str = ""
 
 
 _WINDOW: Mapping[str, Any] = {"since_us": 0, "until_us": FAR_US, "tenant": None, "task": None}
@@ -58,6 +61,14 @@ SELECT a.trace, a.at_us, a.tenant, a.principal, a.task, a.route, a.asked, a.prom
   json_extract_string(e.attempts, '$[' || e.delivered || '].deployment') AS deployment, e.error
 FROM asked a LEFT JOIN ended e ON e.trace = a.trace
 ORDER BY a.at_us DESC, a.trace DESC
+"""
+
+_REQUESTS_EDGE = """
+SELECT coalesce(min(at_us), $since_us) FROM (
+  SELECT at_us FROM records
+  WHERE kind = 'admission' AND at_us >= $since_us AND at_us < $until_us
+    AND ($tenant::VARCHAR IS NULL OR tenant = $tenant) AND ($task::VARCHAR IS NULL OR task = $task)
+  ORDER BY at_us DESC LIMIT $limit)
 """
 
 _ATTEMPTS = f"""
@@ -185,6 +196,7 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
         "requests": NamedQuery(
             gives="one row per request, newest first; status is null while it runs",
             sql=_REQUESTS,
+            edge=_REQUESTS_EDGE,
             params=_PAGED,
             columns={
                 "trace": "its id",

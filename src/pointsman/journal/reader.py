@@ -23,7 +23,7 @@ from pointsman.journal.faults import Fault
 from pointsman.journal.frames import decode_record
 from pointsman.journal.layout import layout
 from pointsman.journal.manifest import Manifest
-from pointsman.journal.queries import QUERIES, NamedQuery
+from pointsman.journal.queries import NO_LIMIT, QUERIES, NamedQuery
 from pointsman.journal.recovery import Position, SegmentReader
 from pointsman.journal.sealed import read_sealed
 from pointsman.journal.snapshot import take_snapshot
@@ -88,6 +88,8 @@ class JournalReader:
         values = _bind(name, query, params or {})
         with self._turn, shared_lock(self._layout.readers_lock):
             connection = self._refreshed()
+            if query.edge and values["limit"] < NO_LIMIT:
+                (values["since_us"],) = connection.execute(query.edge, values).fetchone() or (0,)
             cursor = connection.execute(query.sql, values)
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
