@@ -29,14 +29,20 @@ def _open() -> bool:
         return True
 
 
-def write(root: str, name: str, pace_s: str = "0") -> None:
+def _until_closed(stop: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+def write(root: str, name: str, pace_s: str = "0", a_day: str = "50") -> None:
     """Append outcomes of ever later days until stdin ends; say each number once it is written."""
     os.set_blocking(0, False)
     keys, n = FakeKeys(), 0
     with JournalWriter(root, segment_bytes=16_384) as writer:
         os.write(1, b"ready\n")
         while _open():
-            at_us = FIRST_US + n * DAY_US // 50
+            at_us = FIRST_US + n * DAY_US // int(a_day)
             trace = trace_id(at_us // 1000, n.to_bytes(10, "big"))
             writer.put_body(b"words of ada %d" % n, key=keys.key("acme", subject_of("ada", 0)))
             writer.append(an_outcome(n, id=f"{name}:{n}", trace=trace, at_us=at_us))
@@ -47,7 +53,8 @@ def write(root: str, name: str, pace_s: str = "0") -> None:
 
 def keep(root: str) -> None:
     """Keep the journal again and again until stdin ends; say how often."""
-    os.set_blocking(0, False)
+    stop = threading.Event()
+    threading.Thread(target=_until_closed, args=(stop,), daemon=True).start()
     now = [FIRST_US + 40_000 * DAY_US]
     work = Work(
         root=Path(root), tasks={}, keys=FakeKeys(), keep_records_days=None,
@@ -55,11 +62,11 @@ def keep(root: str) -> None:
     )  # fmt: skip
     keeper = Keeper(
         work, FakeLeases(), FakeSchedules(), holder=str(os.getpid()), every_s=1,
-        stop=threading.Event(),
+        stop=stop,
     )  # fmt: skip
     os.write(1, b"ready\n")
     rounds = 0
-    while _open():
+    while not stop.is_set():
         told = keeper.round()
         errors = {name: error for name, error in told.errors.items() if name != "journal.retain"}
         if errors:

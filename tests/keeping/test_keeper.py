@@ -68,6 +68,15 @@ def test_what_is_not_due_is_not_done(tmp_path: Path) -> None:
     assert kept.keeper.round().did["journal.seal"] == ["sealed 3 records"]
 
 
+def test_a_round_ends_however_fast_segments_come(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, SetClock(NOON_US), FakeLeases(), FakeSchedules())
+    kept.work.reached = lambda point: write(tmp_path, numbered(1)) if point == "taken" else None
+    write(tmp_path, numbered(1))
+    told = kept.keeper.round()
+    assert len(told.did["journal.seal"]) == 64
+    assert "journal.seal" not in told.errors
+
+
 def test_the_second_stands_by_until_the_lease_runs_out(tmp_path: Path) -> None:
     clock, leases, schedules = SetClock(NOON_US), FakeLeases(), FakeSchedules()
     first = Kept(tmp_path, clock, leases, schedules, "a")

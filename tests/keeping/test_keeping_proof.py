@@ -108,7 +108,7 @@ def test_two_writers_three_readers_and_a_keeper_agree_for_ten_minutes(tmp_path: 
 
 def crowd(root: Path, *, for_s: float) -> None:
     pace = os.environ.get("POINTSMAN_CROWD_PACE_S", "0.004")
-    writers = {name: start("write", str(root), name, pace) for name in ("a", "b")}
+    writers = {name: start("write", str(root), name, pace, "5000") for name in ("a", "b")}
     keeper = start("keep", str(root))
     latest = {name: Latest(child) for name, child in writers.items()}
     rounds = Latest(keeper)
@@ -119,10 +119,10 @@ def crowd(root: Path, *, for_s: float) -> None:
     for child in (*writers.values(), keeper):
         assert child.stdin is not None
         child.stdin.close()
+    assert troubles == []
     final = {name: each.join() + 1 for name, each in latest.items()}
     assert rounds.join() > 0
     assert [child.wait(60) for child in (*writers.values(), keeper)] == [0, 0, 0]
-    assert troubles == []
     assert all(reading.reads > 0 for reading in readers)
     check(root, final)
     assert verify(root).ok

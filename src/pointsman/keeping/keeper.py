@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from itertools import islice
 
 import msgspec
 
@@ -13,6 +14,7 @@ from pointsman.keeping.jobs import JOBS, Work
 ROLE = "keeper"
 LEASE_S = 60.0
 _RENEW_S = 15.0
+_STEPS = 64  # of one job in a round: segments may come as fast as they are sealed
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,7 +92,7 @@ class Keeper:
     def _run(self, name: str, did: list[str]) -> str | None:
         """Why it went wrong, or None."""
         try:
-            for step in JOBS[name](self._work):
+            for step in islice(JOBS[name](self._work), _STEPS):
                 did.append(step)
                 if self._stop.is_set():
                     raise Stopped
