@@ -12,15 +12,20 @@ PointsmanError
 │   ├── NotFound                       404  model, task or trace unknown
 │   ├── MethodNotAllowed               405
 │   ├── RequestTooLarge                413
-│   ├── RateLimited           exit 5   429  the deployments' own limit
+│   ├── RateLimited           exit 5   429  a rate: come back later
+│   ├── PolicyBlocked                  400  a policy lets the request go no further
+│   ├── AnswerHeld                     202  people look at the answer first
+│   ├── DocumentRefused                400  a file is damaged, locked, too large or too slow
+│   ├── BudgetExceeded                 403  the money of a day or month is spent
 │   └── Overloaded            exit 5   503  with Retry-After
 ├── UpstreamError             exit 5   502  no deployment could answer
 │   └── UpstreamTimeout       exit 5   504
 ├── JournalUnavailable        exit 1   503  a fact could not be written: nothing is answered
-└── StateUnavailable          exit 1   503  keys, labels, leases or schedules cannot be reached
+├── StateUnavailable          exit 1   503  keys, labels, leases or schedules cannot be reached
+└── WorkerFailed              exit 1   503  a process of ours does not start or does not answer
 """
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class PointsmanError(Exception):
@@ -48,6 +53,7 @@ class PointsmanError(Exception):
         self.next = next
         self.param = param
         self.retry_after_s = retry_after_s
+        self.head: tuple[tuple[bytes, bytes], ...] = ()  # more lines of the answer's head
         self.reported_code = code or type(self).code
         self.status = status or type(self).http_status
 
@@ -74,11 +80,21 @@ class UsageError(PointsmanError):
     exit_code = 2
 
 
+class Problem(NamedTuple):
+    """One thing that is wrong with a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    what: str
+
+
 class ConfigurationError(PointsmanError):
     """A configuration does not say what it must; names file, line and the nearest match."""
 
     code = "configuration"
     exit_code = 3
+    problems: tuple[Problem, ...] = ()  # each by itself, where they have places in a file
 
 
 class CheckFailed(PointsmanError):
@@ -147,12 +163,42 @@ class RequestTooLarge(RequestError):
 
 
 class RateLimited(RequestError):
-    """The deployments' own limit: come back after `retry_after_s`."""
+    """A rate of the key or of the deployments is used up: come back after `retry_after_s`."""
 
     code = "rate_limit_exceeded"
     error_type = "rate_limit_error"
     http_status = 429
     exit_code = 5
+
+
+class BudgetExceeded(RequestError):
+    """A budget of the key, its team or its tenant is used up; the same again will not help.
+
+    Not 429, which OpenAI's clients send again.
+    """
+
+    code = "budget_exceeded"
+    error_type = "insufficient_quota"
+    http_status = 403
+
+
+class DocumentRefused(RequestError):
+    """A file cannot be read: damaged, encrypted, too large, too slow, or of no known kind."""
+
+    code = "document_refused"
+
+
+class PolicyBlocked(RequestError):
+    """A policy lets the request go no further; nothing of what it holds is repeated."""
+
+    code = "content_filter"
+
+
+class AnswerHeld(RequestError):
+    """The answer waits for people; nothing failed, and it may be asked for again at its address."""
+
+    code = "answer_held"
+    http_status = 202
 
 
 class Overloaded(RequestError):
@@ -191,4 +237,11 @@ class StateUnavailable(PointsmanError):
     """What must be mutable (keys, labels, leases, schedules) cannot be read or written."""
 
     code = "state_unavailable"
+    http_status = 503
+
+
+class WorkerFailed(PointsmanError):
+    """A process of this gateway does not start, or does not answer the others."""
+
+    code = "worker_failed"
     http_status = 503

@@ -1,15 +1,21 @@
 """What a client asks and what a model answers, on every surface and behind every engine."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+# What is asked of a model, whatever surface asks: each is one path at an engine.
+Operation = Literal["chat", "completion", "embedding", "rerank"]
+WRITING: frozenset[Operation] = frozenset({"chat", "completion"})  # those that answer with text
 
-class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One chat request: what we interpret, typed; everything the client sent, kept to forward.
 
-    `fields` holds every top-level field as raw JSON, in the client's order; what we do not know
-    is forwarded from there untouched. `messages` is decoded for features and prompts only.
+class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a model: what we interpret, typed; everything the client sent, to forward.
+
+    `fields` holds every top-level field as raw JSON, in the client's order and in the words of
+    the operation's own path at an engine; what we do not know is forwarded from there untouched.
+    `messages` is decoded for features and prompts only; what an operation without messages reads
+    (a prompt, inputs, documents) stands there as one message each.
     """
 
     model: str
@@ -17,11 +23,15 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     include_usage: bool
     messages: tuple["Message", ...]
     fields: dict[str, msgspec.Raw]
+    operation: Operation = "chat"
     choices: int = 1
+    token_ids: int = 0  # of input that came as tokens, not as text
     max_tokens: int | None = None
     wants_logprobs: bool = False
     thinking: str | None = None  # "off" | "on" | "low" | "medium" | "high"; None: not asked
     metadata: dict[str, Any] | None = None
+    # Functions that a surface knows by two names, namespace and name; keyed by the model's one.
+    namespaces: dict[str, tuple[str, str]] | None = None
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -78,3 +88,5 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     max_tokens: int | None = None
     hour_utc: int = 0
+    thinking: str | None = None  # as the client asked for it
+    operation: Operation = "chat"

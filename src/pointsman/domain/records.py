@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from pointsman.domain.identity import Identity
 from pointsman.domain.money import Usage
 from pointsman.domain.plan import Decision
-from pointsman.domain.verdict import GateResult
+from pointsman.domain.verdict import GateResult, Screening
 
 Capture = Literal["bodies", "redacted", "digests"]
 FailureKind = Literal[
@@ -27,6 +28,7 @@ FailureKind = Literal[
     "empty",  # a well-formed answer with nothing in it
     "too_large",
     "busy",  # our own limit on the deployment
+    "circuit_open",  # our own breaker: it failed too often of late
     "engine_down",  # the embedded engine is not running
     "cancelled",  # the client went away
 ]
@@ -58,20 +60,26 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One executed step: result or failure, usage, cost, time."""
+    """One executed try of a step: result or failure, usage, cost, time.
+
+    A retry is an attempt of its own with the same `step`.
+    """
 
     step: int
     deployment: str
+    arm: str | None = None  # the mode it was asked in, by its name; None: as it is
     model: str | None = None  # the model the engine said it was
     started_ms: int = 0  # after the request's arrival
+    queued_ms: int = 0  # from its start, waiting for a place on the deployment
     first_token_ms: int | None = None  # after the attempt's start
-    total_ms: int = 0
+    total_ms: int = 0  # the wait for a place is part of it
     failure: Failure | None = None
     usage: Usage | None = None
     cost_usd_picos: int = 0
     finish_reason: str | None = None
     response_id: str | None = None
     gate: GateResult | None = None
+    policy: Screening | None = None  # what the policies made of its answer
 
 
 class Admission(
@@ -93,6 +101,9 @@ class Admission(
     capture: Capture = "bodies"
     request: BodyRef  # the features that the decision read lie there too: they tell of the text
     session: str | None = None
+    team: str | None = None
+    policy: Screening | None = None  # what they made of the request
+    tags: dict[str, str] = {}  # of its metadata, by the keys that the task calls segments
 
 
 class End(
@@ -113,6 +124,7 @@ class End(
     overhead_us: int = 0  # total less the time spent waiting for upstreams
     error: str | None = None  # our error code
     response: BodyRef | None = None
+    served: dict[str, str] = {}  # what each deployment that answered was: id of a `served` record
 
 
 class OutcomeRecord(
@@ -123,11 +135,18 @@ class OutcomeRecord(
     id: str
     at_us: int
     trace: str
-    outcome: str  # `accepted`, `rejected`, `edited`, `verified`, or the product's own word
+    # `accepted`, `rejected`, `edited`, `verified`, `judged`, `unjudged`, `label`; the product's own
+    outcome: str
     value: bool | int | float | str | None = None
-    source: str = "api"  # `api`, `cli`, `import`, `verifier:NAME`, `demo`
+    # `api`, `cli`, `import`, `verifier:NAME`, `judge:NAME`, `rater:NAME`, `demo`
+    source: str = "api"
     tenant: str = "default"
     key: str | None = None  # idempotency key: the same key is one fact
+    cost_usd_picos: int = 0  # of finding it out: what a judge cost
+    took_ms: int | None = None  # of a judge, or of a person who looked
+    asked: tuple[str, ...] = ()  # traces of the judge's own requests
+    maker: str | None = None  # digest of the judge as it was
+    body: BodyRef | None = None  # what a rater would have said instead
 
 
 class ConfigRecord(
@@ -139,6 +158,17 @@ class ConfigRecord(
     digest: str
     version: str  # of Pointsman
     text: str = ""  # the resolved configuration with secrets left out, as JSON
+
+
+class ServedRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="served"
+):
+    """What a deployment serves became known, or changed; ends name it by its id."""
+
+    id: str  # `sv_` and a digest: the same identity has the same
+    at_us: int
+    deployment: str
+    identity: Identity
 
 
 class ErasureRecord(
@@ -158,4 +188,150 @@ class ErasureRecord(
     by: str = "cli"
 
 
-Record = Admission | End | OutcomeRecord | ConfigRecord | ErasureRecord
+class DroppedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Segments of one writer, one after another, that went."""
+
+    writer: str
+    first_seq: int
+    last_seq: int
+    records: int
+
+
+class RetentionRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="retention"
+):
+    """Records were kept long enough, and go: written before they do. Without one, they are missed.
+
+    One that is itself kept long enough is carried on.
+    """
+
+    id: str
+    at_us: int
+    before_us: int  # everything in them is of before
+    dropped: tuple[DroppedRun, ...]
+
+
+class AccessRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="access"
+):
+    """Somebody read or exported facts for others: that is a fact too."""
+
+    id: str
+    at_us: int
+    by: str  # `cli:USER`, or the principal
+    action: str  # `audit.prove`, `audit.export`
+    traces: tuple[str, ...] = ()
+    records: int = 0  # how many were given out
+
+
+class ReviewRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="review"
+):
+    """Somebody decided about a held answer, one approval more was given, or its client got it."""
+
+    id: str  # of the held answer
+    at_us: int
+    trace: str
+    tenant: str
+    by: str
+    action: str  # `approve`, `edit`, `reject`; `deliver`: its client asked for it and got it
+    status: str  # of the held answer after it; `delivered`
+    answer: BodyRef | None = None  # what was decided about, delivered, or put in its place
+    principal: str | None = None  # who decided, to their identity provider: issuer and subject
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request that was drawn, and how likely that was."""
+
+    trace: str
+    chance: float  # in (0, 1], by all draws up to this one
+    stratum: str = ""
+    again: bool = False  # drawn before: only its chance is another
+
+
+class SamplingRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="sampling"
+):
+    """Requests were drawn for people to label: which, of how many, with which chances."""
+
+    id: str
+    at_us: int
+    by: str
+    task: str
+    pool: int  # requests that could have been drawn
+    since_us: int
+    until_us: int
+    drawn: tuple[Drawn, ...] = ()
+    strata: dict[str, int] = {}  # how many of the pool are in each
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A slice of the requests that an alarm is about, which changed more than the others."""
+
+    where: str
+    n: int
+    before: float | None  # the rate, until the change
+    after: float
+
+
+class AlarmRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="alarm"
+):
+    """A stream of outcomes, or what is asked, has changed: since when, where, and what else did."""
+
+    id: str
+    at_us: int  # when it was noticed
+    stream: str  # `TASK/accepted`
+    what: str  # accepted, answered, cost, verified, agreement, input
+    task: str | None = None
+    began_us: int  # the likeliest time of the first changed request
+    direction: Literal["fell", "rose", "changed"]
+    before: float | None = None  # mean until then; dollars for cost
+    after: float | None = None
+    n: int = 0  # values that were looked at since the stream began anew
+    run_length: float = 0.0  # false alarms of the stream are this many values apart, at least
+    moved: tuple[Moved, ...] = ()
+    changes: tuple[str, ...] = ()  # what changed around then, the nearest first
+    detail: str = ""
+
+
+class AcknowledgementRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind",
+    tag="acknowledgement",
+):  # fmt: skip
+    """Somebody took note of an alarm."""
+
+    alarm: str
+    at_us: int
+    by: str
+    note: str = ""
+
+
+class AlertRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="alert"
+):
+    """Somebody was told of an alarm, or could not be."""
+
+    alarm: str
+    at_us: int
+    channel: str
+    about: Literal["raised", "acknowledged"] = "raised"
+    status: Literal["told", "failed", "given up", "quiet"]
+    detail: str = ""
+
+
+Record = (
+    Admission
+    | End
+    | OutcomeRecord
+    | ConfigRecord
+    | ServedRecord
+    | ErasureRecord
+    | RetentionRecord
+    | AccessRecord
+    | ReviewRecord
+    | SamplingRecord
+    | AlarmRecord
+    | AcknowledgementRecord
+    | AlertRecord
+)

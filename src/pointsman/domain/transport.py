@@ -7,6 +7,9 @@ import msgspec
 
 UNIX = "unix:"  # before a path, in server.host
 NO_PROXY = "none"  # as a deployment's `proxy`: none, whatever the environment says
+_COLLECTOR = re.compile(
+    r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
 _PASSWORD = re.compile(r"(://)[^/@]*@")
 
 
@@ -34,6 +37,15 @@ class UpstreamTls(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None  # None: in the same file as `cert`
     server_name: str | None = None  # asked for and expected, instead of the URL's host
     verify: bool = True
+
+
+def collector_problem(url: str) -> str | None:
+    """What is wrong with the address of an OTLP collector; None where nothing is."""
+    if not url.startswith(("http://", "https://")):
+        return "wants http://HOST:4318 or https://…: OTLP over HTTP"
+    if _COLLECTOR.fullmatch(url) is None:
+        return "wants scheme, host, port and path alone: credentials go into headers"
+    return None
 
 
 def shown_proxy(proxy: str | None) -> str | None:
