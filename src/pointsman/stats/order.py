@@ -3,10 +3,11 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from pointsman.stats.estimate import Estimate, check_level
-from pointsman.stats.quantiles import beta_cdf
+from pointsman.stats.quantiles import beta_cdf, normal_quantile
 
 
 def quantile(values: Sequence[float], q: float, *, level: float = 0.95) -> Estimate:
@@ -48,14 +49,29 @@ def _at_ranks(at: Callable[[int], float], n: int, q: float, level: float) -> Est
     )
 
 
+@lru_cache(maxsize=4096)  # reports ask for several quantiles of the same requests
 def _largest_count(n: int, q: float, tail: float) -> int:
     """The largest k with P(Binomial(n, q) < k) <= tail; 0 when there is none."""
-    low, high = 0, n
+    low, high = _near(n, q, tail)
     while low < high:
         middle = (low + high + 1) // 2
-        # P(Binomial(n, q) <= middle - 1) as an incomplete beta function
-        if beta_cdf(1.0 - q, n - middle + 1, middle) <= tail:
+        if _is_low(n, q, tail, middle):
             low = middle
         else:
             high = middle - 1
     return low
+
+
+def _near(n: int, q: float, tail: float) -> tuple[int, int]:
+    """Bounds of the largest count, close to it: where the normal law has it, and a little more."""
+    guess = n * q + normal_quantile(tail) * math.sqrt(n * q * (1.0 - q))
+    low, high = max(0, math.floor(guess) - 3), min(n, math.floor(guess) + 3)
+    sound = low <= high and (low == 0 or _is_low(n, q, tail, low))
+    if sound and (high == n or not _is_low(n, q, tail, high + 1)):
+        return low, high
+    return 0, n
+
+
+def _is_low(n: int, q: float, tail: float, count: int) -> bool:
+    """Whether P(Binomial(n, q) < count) <= tail, as an incomplete beta function."""
+    return beta_cdf(1.0 - q, n - count + 1, count) <= tail

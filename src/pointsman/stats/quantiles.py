@@ -46,6 +46,19 @@ def student_t_quantile(p: float, df: float) -> float:
     return t if p > 0.5 else -t
 
 
+def student_t_two_sided(t: float, df: float) -> float:
+    """P(|T| >= |t|) for Student's T; df > 0 degrees of freedom.
+
+    Source: Abramowitz and Stegun 26.7.1, through the beta distribution.
+    """
+    if not df > 0:
+        raise ValueError(f"df must be positive, got {df}")
+    square = t * t
+    if df > 1e6:
+        return math.erfc(abs(t) / math.sqrt(2.0))
+    return beta_cdf(df / (df + square), df / 2.0, 0.5) if square else 1.0
+
+
 def _expanded_t(z: float, df: float) -> float:
     s = z * z
     terms = (

@@ -7,7 +7,7 @@ of 95 %, log-normal cost of sigma <= 1, n = 100 to 400, rates .3 to .95: 93.4 to
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import msgspec
 
@@ -185,3 +185,46 @@ def _skewed_t(n: int, square: float, cube: float, level: float) -> tuple[float, 
 
 def _cube_root(x: float) -> float:
     return math.copysign(abs(x) ** (1.0 / 3.0), x)
+
+
+def clustered_cost_per_accepted(
+    costs: Sequence[float],
+    accepted: Sequence[bool],
+    clusters: Sequence[Hashable],
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """`cost_per_accepted` where cases of one cluster (a conversation, a user) depend on each other.
+
+    Returns: n counts clusters; high None where they hold too few accepted to bound the cost of
+    one, low 0 where the mean cost itself is not clearly above zero; no interval below 2 clusters.
+    Source: Fieller (1954) on the clusters' totals, with Student's t of clusters - 1.
+    """
+    check_level(level)
+    if not len(costs) == len(accepted) == len(clusters):
+        raise ValueError("costs, accepted and clusters differ in number")
+    if not all(0.0 <= cost < math.inf for cost in costs):
+        raise ValueError("a cost must be finite and not negative")
+    totals: dict[Hashable, list[float]] = {}
+    for cost, yes, cluster in zip(costs, accepted, clusters, strict=True):
+        total = totals.setdefault(cluster, [0.0, 0.0])
+        total[0] += cost
+        total[1] += yes
+    groups = len(totals)
+    cost_sum = math.fsum(total[0] for total in totals.values())
+    yes_sum = math.fsum(total[1] for total in totals.values())
+    value = cost_sum / yes_sum if yes_sum else None
+    if groups < 2 or value is None:
+        return Estimate(value=value, low=0.0, high=None, n=groups, level=level)
+    x, y = cost_sum / groups, yes_sum / groups
+    scale = groups * (groups - 1)
+    s_cc = math.fsum((total[0] - x) ** 2 for total in totals.values()) / scale
+    s_aa = math.fsum((total[1] - y) ** 2 for total in totals.values()) / scale
+    s_ca = math.fsum((total[0] - x) * (total[1] - y) for total in totals.values()) / scale
+    t_square = student_t_quantile(0.5 + level / 2.0, groups - 1) ** 2
+    a, b, c = y * y - t_square * s_aa, x * y - t_square * s_ca, x * x - t_square * s_cc
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    high = (b + root) / a if a > 0 else None
+    low = c / (b + root) if c > 0 and b + root > 0 else 0.0
+    return Estimate(value=value, low=min(low, value), high=high and max(high, value), n=groups,
+                    level=level)  # fmt: skip
