@@ -1,0 +1,1 @@
+"""Rules and detectors to findings, and findings to a verdict. Pure."""

@@ -1,0 +1,1 @@
+"""Detectors behind the protocol of `policy/finding.py`: a text in, a judgement out. Pure."""

@@ -1,0 +1,1 @@
+"""Secrets in text: tokens of known vendors, and values that a name calls secret."""

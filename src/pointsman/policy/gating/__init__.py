@@ -1,0 +1,1 @@
+"""Text let through up to what could still begin something protected. Pure."""
