@@ -103,5 +103,9 @@ def mappings(value: Any, path: tuple[Any, ...]) -> Any:
 
 def is_closed(path: tuple[Any, ...]) -> bool:
     """Whether a mapping's keys are words of ours: no section of names, no foreign schema."""
-    named = path in [(each,) for each in ("deployments", "routes", "prompts", "tasks")]
-    return not named and "json_schema" not in path
+    sections = (
+        "deployments", "routes", "prompts", "arms", "tasks", "teams", "tenants", "judges",
+    )  # fmt: skip
+    named = path in [(each,) for each in sections]
+    of_an_engine = path[:1] in (("arms",), ("judges",)) and path[2:3] == ("fields",)
+    return not named and not of_an_engine and "json_schema" not in path

@@ -20,7 +20,7 @@ SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 README = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 WHOLE = (Path(__file__).parent / "whole.yaml").read_text()
-ENV = {"QWEN_KEY": "a", "APP1_KEY": "b"}
+ENV = {"QWEN_KEY": "a", "APP1_KEY": "b", "OPS_KEY": "c"}
 STRUCTS = [
     each
     for each in vars(schema).values()

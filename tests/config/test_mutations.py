@@ -13,7 +13,7 @@ from pointsman.domain.errors import ConfigurationError
 FOLDER = Path(__file__).parent
 WHOLE = (FOLDER / "whole.yaml").read_text()
 LINES = WHOLE.split("\n")
-ENV = {"QWEN_KEY": "qwen-secret", "APP1_KEY": "app-secret"}
+ENV = {"QWEN_KEY": "qwen-secret", "APP1_KEY": "app-secret", "OPS_KEY": "ops-secret"}
 PLACED = re.compile(r"^\S+:[0-9]+:[0-9]+: \S")
 ODD = "\t\x00\x07\x85\u2028\ufeff\U0001f600\\\"'{}[]:,#&*!|>%@`-? \r\n$~<0aé"
 

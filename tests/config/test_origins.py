@@ -83,3 +83,28 @@ def test_secrets_that_stand_in_a_file_are_found_with_the_file(
         ("deployments.large.api_key", "pointsman.yaml"),
         ("keys.web.key", "more.yaml"),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("state: {url: 'postgresql://me:word@db/p'}", ["state.url"]),
+        ("state: {url: 'postgresql://me:${PASS}@db/p'}", []),
+        ("state: {url: 'postgresql://me@db/p', counters: 'redis://:word@r/0'}", ["state.counters"]),
+        ("state: {counters: 'redis://r:6379/0'}", []),
+    ],
+)
+def test_a_password_in_an_address_is_a_secret(tmp_path: Path, text: str, found: list[str]) -> None:
+    path = tmp_path / "pointsman.yaml"
+    path.write_text(f"deployments:\n  a: {{model: m, base_url: 'http://h/v1'}}\n{text}\n")
+    loaded = load_placed(path, env={"PASS": "word"})
+    assert [place for place, _ in literal_secrets(loaded)] == found
+
+
+def test_a_password_of_a_proxy_is_a_secret(tmp_path: Path) -> None:
+    path = tmp_path / "pointsman.yaml"
+    one = "{model: m, base_url: 'http://h/v1', proxy: 'http://%sproxy:3128'}"
+    path.write_text(f"deployments:\n  a: {one % 'me:word@'}\n  b: {one % ''}\n")
+    assert [place for place, _ in literal_secrets(load_placed(path, env={}))] == [
+        "deployments.a.proxy"
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pointsman.app import placed
+from pointsman.backends.embedded_making import placed
 from pointsman.config import load, parse
 from pointsman.domain.errors import ConfigurationError
 

@@ -93,3 +93,41 @@ def test_bodies_kept_for_over_a_year_are_told_of() -> None:
     assert remark.startswith("tasks.work keeps every body for 366 days")
     assert said(a_file(task=CHECKED + ", retention_days: 366, capture: digests")) == []
     assert said(a_file(task=CHECKED + ", retention_days: 365")) == []
+
+
+def test_an_operation_that_the_engine_has_no_path_for_is_told() -> None:
+    text = (
+        "deployments: {e: {model: m, base_url: 'http://h/v1', engine: ollama, "
+        "operations: [embedding, rerank]}}"
+    )
+    able = {"ollama": {"chat", "completion", "embedding"}}
+    [found] = [each for each in said(text, operations=able) if "operations" in each]
+    assert found.startswith("deployments.e.operations: no version of ollama")
+    assert "answers rerank" in found
+    assert not [each for each in said(text) if "operations" in each]
+
+
+LEARNING = """
+deployments:
+  a: {model: m, base_url: "http://127.0.0.1:1/v1"}
+  b: {model: m, base_url: "http://127.0.0.1:1/v1"}
+tasks: {work: {route: learned, verify: [{regex: "[0-9]"}]}}
+routes: {learned: {steps: [a, b], objective: {OBJECTIVE}, learn: {TEACH}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("objective", "learn", "said"),
+    [
+        ("value_usd: 1", "least_outcomes: 9", "explores nothing"),
+        ("value_usd: 1", "explore: {share: 0.1}", None),
+        ("value_usd: 1", "router: /nowhere/my.router", "there is no file /nowhere/my.router"),
+        ("quality: 0.9", "explore: {share: 0.1}", "the floor of work has no certificate"),
+        ("quality: 0.9, certified: false", "explore: {share: 0.1}", None),
+    ],
+)
+def test_a_route_that_will_not_learn_or_not_choose_is_told(objective, learn, said) -> None:
+    text = LEARNING.replace("OBJECTIVE", objective).replace("TEACH", learn)
+    told = [each for each in remarks(parse(text)) if each.startswith("routes.learned.learn")]
+    assert len(told) == (said is not None)
+    assert said is None or said in told[0]

@@ -17,7 +17,7 @@ from pointsman.config.reading import read
 from pointsman.domain.errors import ConfigurationError
 
 WHOLE = Path(__file__).parent / "whole.yaml"
-ENV = {"QWEN_KEY": "qwen-secret", "APP1_KEY": "app-secret"}
+ENV = {"QWEN_KEY": "qwen-secret", "APP1_KEY": "app-secret", "OPS_KEY": "ops-secret"}
 
 
 @pytest.mark.parametrize("with_defaults", [False, True])

@@ -4,15 +4,28 @@ import re
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from pointsman.config.reached import check_proxy, resolve_upstream_tls
-from pointsman.config.schema import RawDeployment, RawLimits, RawPrice
+from pointsman.config.schema import RawDeployment, RawLimits, RawPrice, RawProbe
 from pointsman.config.scope import Place, Scope
+from pointsman.domain.identity import Found
+from pointsman.domain.messages import Operation
 from pointsman.domain.money import Price, price_per_token
-from pointsman.domain.portfolio import Deployment, EmbeddedModel, Limits
+from pointsman.domain.portfolio import (
+    BreakerRules,
+    Deployment,
+    EmbeddedModel,
+    Limits,
+    ProbeRules,
+    RetryRules,
+)
 
 HIDDEN = "***"  # how a secret is shown; never taken back as one
 _MAX_USD_PER_MTOK = 1_000_000
+_PATH = re.compile(r"/[!-~]*")
 _PRINTABLE = re.compile(r"[!-~]+")
+_USUAL: tuple[Operation, ...] = ("chat", "completion")
 
 
 def resolve_deployment(name: str, raw: RawDeployment, scope: Scope) -> Deployment:
@@ -43,11 +56,27 @@ def resolve_deployment(name: str, raw: RawDeployment, scope: Scope) -> Deploymen
         api_key=raw.api_key,
         price=_price(raw.price, (*place, "price"), scope) if raw.price else None,
         limits=_limits(raw.limits),
+        breaker=BreakerRules(**msgspec.structs.asdict(raw.breaker)),
+        retries=RetryRules(**msgspec.structs.asdict(raw.retries)),
+        probe=_probe(raw.probe, (*place, "probe"), scope),
         embedded=_embedded(raw),
         logprobs=raw.logprobs,
+        operations=_operations(raw, place, scope),
+        stream_usage=raw.stream_usage,
+        reasoning_field=raw.reasoning_field,
         tls=resolve_upstream_tls(raw, place, scope),
         proxy=raw.proxy,
+        identity=Found(**msgspec.structs.asdict(raw.identity)) if raw.identity else None,
     )
+
+
+def _operations(raw: RawDeployment, place: Place, scope: Scope) -> tuple[Operation, ...]:
+    said = raw.operations if raw.operations is not None else _USUAL
+    if not said or len(set(said)) < len(said):
+        scope.problem((*place, "operations"), "wants at least one, and each once")
+    if raw.embedded is not None and not set(said) <= {"chat", "completion"}:
+        scope.problem((*place, "operations"), "an embedded model answers chat and completion")
+    return tuple(said)
 
 
 def _fits_a_header(text: str) -> bool:
@@ -106,6 +135,8 @@ def _price(raw: RawPrice, place: Place, scope: Scope) -> Price:
 def _limits(raw: RawLimits) -> Limits:
     return Limits(
         concurrency=raw.concurrency,
+        queue=raw.queue,
+        queue_timeout_s=raw.queue_timeout_s,
         connect_timeout_s=raw.connect_timeout_s,
         first_token_timeout_s=raw.first_token_timeout_s,
         between_tokens_timeout_s=raw.between_tokens_timeout_s,
@@ -113,6 +144,12 @@ def _limits(raw: RawLimits) -> Limits:
         max_output_tokens=raw.max_output_tokens,
         max_answer_bytes=raw.max_answer_mb * 2**20,
     )
+
+
+def _probe(raw: RawProbe, place: Place, scope: Scope) -> ProbeRules:
+    if raw.path is not None and _PATH.fullmatch(raw.path) is None:
+        scope.problem((*place, "path"), "wants a path, beside the /v1 of base_url: /health")
+    return ProbeRules(**msgspec.structs.asdict(raw))
 
 
 def _embedded(raw: RawDeployment) -> EmbeddedModel | None:

@@ -1,13 +1,22 @@
 """Where facts are kept and for how long; the master key of their bodies named, never opened."""
 
+import re
 from collections.abc import Mapping
 
 from pointsman.config.deployments import HIDDEN
-from pointsman.config.schema import RawEncryption, RawJournal
+from pointsman.config.schema import RawAudit, RawEncryption, RawJournal
 from pointsman.config.scope import Place, Scope
-from pointsman.domain.task import EncryptionSettings, JournalSettings, Task
+from pointsman.domain.task import (
+    AnchorSettings,
+    AuditSettings,
+    EncryptionSettings,
+    JournalSettings,
+    Task,
+)
 
 _PLACE: Place = ("journal",)
+_ORIGIN = re.compile(r"^[^\s+]{1,200}$")
+_BRANCH = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,100}$")
 
 
 def resolve_journal(raw: RawJournal, tasks: Mapping[str, Task], scope: Scope) -> JournalSettings:
@@ -27,6 +36,30 @@ def resolve_journal(raw: RawJournal, tasks: Mapping[str, Task], scope: Scope) ->
         segment_bytes=raw.segment_mb * 2**20,
         keep_records_days=kept,
         encryption=_encryption(raw.encryption, scope),
+        audit=_audit(raw.audit, scope),
+    )
+
+
+def _audit(raw: RawAudit, scope: Scope) -> AuditSettings:
+    place: Place = (*_PLACE, "audit")
+    if not _ORIGIN.match(raw.origin):
+        scope.problem(
+            (*place, "origin"), "a name without blanks or plus signs, of at most 200 characters"
+        )
+    for at, each in enumerate(raw.anchors):
+        if (each.file is None) == (each.git is None):
+            scope.problem((*place, "anchors", at), "needs exactly one of file, git")
+        if each.git is not None and each.git.startswith("-"):
+            scope.problem((*place, "anchors", at, "git"), "a remote does not begin with a dash")
+        if not _BRANCH.match(each.branch):
+            scope.problem((*place, "anchors", at, "branch"), "not the name of a branch")
+    return AuditSettings(
+        enabled=raw.enabled,
+        origin=raw.origin,
+        key_file=raw.key_file,
+        anchors=tuple(
+            AnchorSettings(file=each.file, git=each.git, branch=each.branch) for each in raw.anchors
+        ),
     )
 
 

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import inspect
 
 from pointsman.config.descriptions import DESCRIPTIONS
+from pointsman.config.policy_descriptions import POLICY_DESCRIPTIONS
+from pointsman.config.policy_schema import RawPolicy
 from pointsman.config.schema import RawConfiguration
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}  # stands for any scalar, numbers included
@@ -22,6 +24,9 @@ _EXTRA: Mapping[str, _Schema] = {
     "RawConfiguration": {"anyOf": [{"required": ["deployments"]}, {"required": ["include"]}]},
     "RawDeployment": {"oneOf": [{"required": ["base_url"]}, {"required": ["embedded"]}]},
     "RawVersion": {"oneOf": [{"required": ["system"]}, {"required": ["file"]}]},
+    "RawObjective": {
+        "oneOf": [{"required": [kind]} for kind in ("acceptance", "quality", "value_usd")]
+    },
     "RawVerifier": {
         "oneOf": [
             {"required": [kind]}
@@ -49,9 +54,33 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def policy_json_schema() -> dict[str, Any]:
+    """The same of a policy file."""
+    return schema_of(RawPolicy, POLICY_DESCRIPTIONS, title="a policy of Pointsman")
+
+
+def schema_of(
+    kind: type[msgspec.Struct], descriptions: Mapping[str, Mapping[str, str]], *, title: str
+) -> dict[str, Any]:
+    """The same of any file whose form is a struct; descriptions by struct and key."""
+    definitions: dict[str, _Schema] = {}
+    root = _Maker(definitions, descriptions).struct(inspect.type_info(kind))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        **root,
+        "$defs": definitions,
+    }
+
+
 class _Maker:
-    def __init__(self, definitions: dict[str, _Schema]) -> None:
+    def __init__(
+        self,
+        definitions: dict[str, _Schema],
+        descriptions: Mapping[str, Mapping[str, str]] = DESCRIPTIONS,
+    ) -> None:
         self._definitions = definitions
+        self._descriptions = descriptions
 
     def of(self, info: inspect.Type) -> _Schema:
         if isinstance(info, inspect.Metadata):
@@ -68,7 +97,7 @@ class _Maker:
     def struct(self, info: inspect.StructType | inspect.Type) -> _Schema:
         assert isinstance(info, inspect.StructType), "the root of the schema is a struct"
         name = info.cls.__name__
-        described = DESCRIPTIONS.get(name, {})
+        described = self._descriptions.get(name, {})
         properties = {}
         for field in info.fields:
             made = self.of(field.type)

@@ -1,5 +1,6 @@
 """Where every value in force came from: a line of a file, a variable, or a default."""
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from pointsman.config.showing import as_document
 # Names that stand in for others when a configuration is resolved: what is shown is not what was
 # written. Their origin is that of the value they were made from.
 _MADE_FROM = {"accept": ("min_logprob", "mean_logprob"), "system": ("file",)}
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")  # of a URL; none takes one among its options
 _WHOLE = ("json_schema", "regex", "number", "fields", "expression")  # one check is one value
 
 
@@ -57,11 +59,18 @@ def literal_secrets(loaded: Loaded) -> tuple[tuple[str, str], ...]:
     root = loaded.root
     places: list[Place] = [("deployments", name, "api_key") for name in root.names("deployments")]
     places += [("keys", name, "key") for name in root.names("keys")]
+    admins = root.at("server", "admin", "keys")
+    if isinstance(admins, MapNode):
+        places += [("server", "admin", "keys", name) for name in admins.entries]
     places.append(("journal", "encryption", "key"))
+    urls: list[Place] = [("deployments", name, "proxy") for name in root.names("deployments")]
+    urls += [("state", "url"), ("state", "counters")]
     found = []
-    for place in places:
+    for place in (*places, *urls):
         node = root.at(*place)
-        if isinstance(node, Scalar) and node.text and not _all_set(node):
+        if not isinstance(node, Scalar) or not node.text or _all_set(node):
+            continue
+        if place not in urls or _PASSWORD.search(node.text):
             found.append((shown(place), node.mark.source.name))
     return tuple(found)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from pointsman.domain.errors import ConfigurationError
+from pointsman.domain.errors import ConfigurationError, Problem
 
 MAX_SHOWN = 40  # problems in one error
 
@@ -37,7 +37,7 @@ class Problems:
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self.looked_at: set[Path] = set()
         self._found: list[tuple[Mark, str]] = []
 
@@ -63,12 +63,15 @@ class Problems:
             key=lambda each: (files.index(each[0].source.name), each[0].line, each[0].column),
         )
         lines = [f"{mark}: {what}" for mark, what in found]
+        placed = tuple(Problem(m.source.name, m.line, m.column, what) for m, what in found)
         count = len(lines)
         if count > MAX_SHOWN:
             lines[MAX_SHOWN:] = [f"and {count - MAX_SHOWN} more"]
         subject = "1 problem" if count == 1 else f"{count} problems"
-        raise ConfigurationError(
-            f"{self._source.name} does not say what it must: {subject}",
+        error = ConfigurationError(
+            f"{self.source.name} does not say what it must: {subject}",
             why="\n        ".join(lines),
             next=f"correct {'this line' if count == 1 else 'these lines'} and load it again",
         )
+        error.problems = placed
+        raise error

@@ -1,5 +1,6 @@
 """Prompts: immutable versions with the digest of their text, and labels that point at them."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -46,6 +47,21 @@ def resolve_prompt(name: str, raw: RawPrompt, scope: Scope) -> Prompt:
     if sources:
         labels.setdefault("live", list(sources)[-1])
     return Prompt(versions, labels)
+
+
+def resolve_reference(
+    reference: str, place: Place, prompts: Mapping[str, Prompt], scope: Scope
+) -> PromptVersion | None:
+    """The version that `NAME[@VERSION or LABEL]` means; None once a problem was kept."""
+    name, _, selector = reference.partition("@")
+    if not scope.reference(place, "prompt", name, scope.names("prompts")) or name not in prompts:
+        return None
+    prompt = prompts[name]
+    known = [*prompt.labels, *prompt.versions]
+    of = f" of {name}"
+    if selector and not scope.reference(place, "version or label", selector, known, of=of):
+        return None
+    return prompt.find(selector or "live")
 
 
 def _text(raw: RawVersion, place: Place, scope: Scope) -> str | None:

@@ -21,7 +21,7 @@ from ruamel.yaml.reader import ReaderError
 
 from pointsman.config.nodes import Entry, ListNode, MapNode, Node, Scalar
 from pointsman.config.problems import Mark, Problems, Source
-from pointsman.config.variables import replace_variables
+from pointsman.config.variables import Replaced, replace_variables
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 40
@@ -54,8 +54,13 @@ def decode(data: bytes, source: Source, problems: Problems) -> str | None:
         return None
 
 
-def read(text: str, source: Source, env: Mapping[str, str], problems: Problems) -> MapNode | None:
-    """The mapping at the top of a file; None once a problem was kept that stopped the reading."""
+def read(
+    text: str, source: Source, env: Mapping[str, str] | None, problems: Problems
+) -> MapNode | None:
+    """The mapping at the top of a file; None once a problem was kept that stopped the reading.
+
+    Args: env is what `${NAME}` reads; None: the file knows no variables, `${` is text.
+    """
     reader = _Reader(text, source, env, problems)
     try:
         root = reader.document()
@@ -69,7 +74,7 @@ def read(text: str, source: Source, env: Mapping[str, str], problems: Problems) 
 
 class _Reader:
     def __init__(
-        self, text: str, source: Source, env: Mapping[str, str], problems: Problems
+        self, text: str, source: Source, env: Mapping[str, str] | None, problems: Problems
     ) -> None:
         self._text = text
         self._source = source
@@ -176,7 +181,11 @@ class _Reader:
             place = Mark(self._source, mark.line + lines, 1) if lines else mark
             self._problems.add(place, what)
 
-        replaced = replace_variables(event.value, self._env, report)
+        replaced = (
+            Replaced(event.value, None, ())
+            if self._env is None
+            else replace_variables(event.value, self._env, report)
+        )
         if not _is_unicode(replaced.text):
             broken = True
             self._problems.add(mark, "half of a surrogate pair is no character")

@@ -1,9 +1,11 @@
 """What loads, works and will still surprise: gates that cannot say no, costs that are not whole."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 
 from pointsman.config.gates import VARIABLES
+from pointsman.domain.messages import Operation
 from pointsman.domain.portfolio import Deployment, Engine
 from pointsman.domain.task import Configuration, GateSpec, Route, Task
 from pointsman.expressions import ExpressionError, compile_expression
@@ -13,16 +15,30 @@ _LONG_DAYS = 365
 _EMPTY = frozenset({"verified", "unjudged", "finish_reason"})
 
 
-def remarks(config: Configuration, *, without_logprobs: Collection[Engine] = ()) -> list[str]:
+def remarks(
+    config: Configuration,
+    *,
+    without_logprobs: Collection[Engine] = (),
+    operations: Mapping[Engine, Collection[Operation]] = MappingProxyType({}),
+    without_bounds: Collection[Engine] = (),
+) -> list[str]:
     """Sentences for people, each beginning with the place it is about.
 
-    Args: without_logprobs are the engines that never give token logprobs.
+    Args: without_logprobs are the engines that never give token logprobs; operations are those
+        that an engine has a path for, of engines that are known; without_bounds are the engines
+        that have no field to bound thinking.
     """
     found = chain(
         _unpriced(config),
         _blind_gates(config, without_logprobs),
         _gates_that_cannot_say_no(config),
         _long_retention(config),
+        _budgets(config),
+        _files_in_the_clear(config),
+        _asked_for_nothing(config),
+        _asked_in_vain(config, operations),
+        _unbounded_thinking(config, without_bounds),
+        _never_learns(config),
     )
     return list(dict.fromkeys(found))
 
@@ -31,7 +47,7 @@ def _unpriced(config: Configuration) -> Iterator[str]:
     """A cost is a sum: one part that counts as free makes the whole of it wrong."""
     told = set()
     for route in config.routes.values():
-        names = list(dict.fromkeys(chain(*_ways(route), route.fallbacks)))
+        names = list(dict.fromkeys(route.deployment_of(name) for name in route.named))
         priced = [name for name in names if config.deployments[name].price]
         for name in names:
             if priced and config.deployments[name].price is None:
@@ -50,7 +66,9 @@ def _blind_gates(config: Configuration, engines: Collection[Engine]) -> Iterator
         if not gate.needs_logprobs:
             continue
         for name in steps[:-1]:
-            if not _gives_logprobs(config.deployments[name], engines):
+            arm = config.arms.get(name)
+            behind = config.deployments[name if arm is None else arm.deployment]
+            if not _gives_logprobs(behind, engines):
                 yield (
                     f"{place} reads logprobs, and {name} gives none: "
                     "its answers are escalated every time"
@@ -94,6 +112,29 @@ def _long_retention(config: Configuration) -> Iterator[str]:
             )
 
 
+def _budgets(config: Configuration) -> Iterator[str]:
+    """A budget bounds what has a price and an end."""
+    if not (config.virtual_keys.enabled or config.bounds_money):
+        return
+    for each in config.deployments.values():
+        if each.price is None and config.bounds_money:
+            yield f"deployments.{each.name} has no price: no budget bounds it"
+        if each.price is not None and each.limits.max_output_tokens is None:
+            yield (
+                f"deployments.{each.name}.limits has no max_output_tokens: a key with a budget is "
+                "refused there unless the client sends max_tokens"
+            )
+
+
+def _files_in_the_clear(config: Configuration) -> Iterator[str]:
+    if config.journal.encryption is not None and config.batches.enabled:
+        yield (
+            "batches: what clients upload and the answers lie in the clear, journal.encryption "
+            "does not reach them; put batches.path on an encrypted disk, or set batches.enabled: "
+            "false"
+        )
+
+
 _Gate = tuple[str, str, tuple[str, ...], GateSpec, Task | None]
 
 
@@ -120,7 +161,61 @@ def _of_route(route: Route, task: Task | None) -> Iterator[tuple[str, tuple[str,
         yield general, route.steps, gate
 
 
-def _ways(route: Route) -> Iterator[tuple[str, ...]]:
-    yield route.steps
-    for rule in route.rules:
-        yield rule.steps
+def _asked_for_nothing(config: Configuration) -> Iterator[str]:
+    """A route answers what all its steps can; steps that share nothing leave nothing to ask."""
+    for route in config.routes.values():
+        names = [route.deployment_of(name) for name in route.named]
+        shared = set.intersection(*(set(config.deployments[name].operations) for name in names))
+        if not shared:
+            yield f"routes.{route.name}: its deployments share no operation: it answers nothing"
+
+
+def _asked_in_vain(
+    config: Configuration, operations: Mapping[Engine, Collection[Operation]]
+) -> Iterator[str]:
+    for each in config.deployments.values():
+        able = operations.get(each.engine, each.operations)
+        missing = [operation for operation in each.operations if operation not in able]
+        if missing:
+            yield (
+                f"deployments.{each.name}.operations: no version of {each.engine} that we know "
+                f"answers {' and '.join(missing)}; it will refuse"
+            )
+
+
+def _unbounded_thinking(config: Configuration, engines: Collection[Engine]) -> Iterator[str]:
+    for arm in config.arms.values():
+        engine = config.deployments[arm.deployment].engine
+        if arm.thinking_tokens is not None and engine in engines:
+            yield (
+                f"arms.{arm.name}.thinking_tokens: {engine} has no field for it that we know, so "
+                "nothing is bounded; write the engine's own words under `fields`"
+            )
+
+
+def _never_learns(config: Configuration) -> Iterator[str]:
+    for route in config.routes.values():
+        learn = route.learn
+        if learn is None:
+            continue
+        place = f"routes.{route.name}.learn"
+        if learn.router is not None and learn.digest is None:
+            yield f"{place}.router: there is no file {learn.router}; until there is, outcomes teach"
+        elif learn.router is None and not learn.explore.share:
+            yield (
+                f"{place} has no router and explores nothing: nothing is learned of any arm but "
+                f"{route.steps[-1]}, which answers always; set explore.share"
+            )
+        floors = [
+            task.name
+            for task in config.tasks.values()
+            if task.route == route.name
+            and (aim := task.objective or learn.objective) is not None
+            and aim.has_floor
+            and aim.certified
+        ]
+        if floors and learn.certificates is None:
+            yield (
+                f"{place}: the floor of {', '.join(floors)} has no certificate: "
+                f"{route.steps[-1]} answers always; `pointsman route certify` makes one"
+            )

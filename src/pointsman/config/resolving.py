@@ -1,13 +1,21 @@
 """From the schema's structs to the Configuration: every reference followed, every default set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import msgspec
+
+from pointsman.config.alerts import resolve_alerts
+from pointsman.config.allowances import resolve_teams, resolve_tenants
+from pointsman.config.arms import resolve_arm
 from pointsman.config.deployments import resolve_deployment
 from pointsman.config.digests import with_digest
 from pointsman.config.journal import resolve_journal
+from pointsman.config.judges import check_online, resolve_judge
+from pointsman.config.learning import check_objectives
+from pointsman.config.policies import resolve_policies
 from pointsman.config.prompts import Prompt, resolve_prompt
 from pointsman.config.routes import IMPLICIT, check_logprobs, resolve_route
-from pointsman.config.schema import RawConfiguration, RawGate
+from pointsman.config.schema import RawBatches, RawConfiguration, RawGate, RawGuard, RawMedia
 from pointsman.config.scope import Place, Scope
 from pointsman.config.server import resolve_server
 from pointsman.config.state import resolve_state
@@ -19,8 +27,21 @@ from pointsman.config.targets import (
     resolve_target,
 )
 from pointsman.config.tasks import resolve_task
+from pointsman.config.telemetry import resolve_telemetry
 from pointsman.domain.portfolio import Deployment
-from pointsman.domain.task import Configuration, KeepingSettings, Route, Task
+from pointsman.domain.task import (
+    BatchSettings,
+    BudgetSettings,
+    Configuration,
+    DriftSettings,
+    GuardSettings,
+    KeepingSettings,
+    MediaSettings,
+    ReviewSettings,
+    Route,
+    Task,
+    VirtualKeySettings,
+)
 
 
 def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
@@ -30,18 +51,24 @@ def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
         name: resolve_deployment(name, each, scope) for name, each in raw.deployments.items()
     }
     prompts = {name: resolve_prompt(name, each, scope) for name, each in raw.prompts.items()}
+    arms = {name: resolve_arm(name, each, prompts, scope) for name, each in raw.arms.items()}
     routes = {
-        name: resolve_route(name, each, raw.deployments, scope) for name, each in raw.routes.items()
+        name: resolve_route(name, each, raw, arms, scope) for name, each in raw.routes.items()
     }
     default = resolve_default(raw, deployments, scope)
     tasks = _tasks(raw, prompts, _default_route(raw, default, scope), scope)
     if not scope.names("routes") and tasks:
         routes[IMPLICIT] = _implicit_route(raw, deployments)
     _check_gates(raw, tasks, scope)
+    check_objectives(raw, tuple(tasks.values()), scope)
     aliases = {
         name: resolve_target(("aliases", name), target, scope)
         for name, target in raw.aliases.items()
     }
+    judges = {name: resolve_judge(name, each, scope) for name, each in raw.judges.items()}
+    check_online(raw.tasks, judges, scope)
+    teams = resolve_teams(raw.teams, scope)
+    keys = resolve_keys(raw.keys, teams, scope)
     return with_digest(
         Configuration(
             digest="",
@@ -55,13 +82,70 @@ def resolve(raw: RawConfiguration, scope: Scope) -> Configuration:
             },
             aliases=aliases,
             default=default,
-            keys=resolve_keys(raw.keys, scope),
-            server=resolve_server(raw.server, scope),
+            arms=arms,
+            keys=keys,
+            teams=teams,
+            tenants=resolve_tenants(raw.tenants, scope),
+            virtual_keys=VirtualKeySettings(
+                enabled=raw.virtual_keys.enabled, fresh_s=raw.virtual_keys.fresh_s
+            ),
+            budgets=BudgetSettings(lease_s=raw.budgets.lease_s, wait_s=raw.budgets.wait_s),
+            server=resolve_server(raw.server, keys, scope, virtual=raw.virtual_keys.enabled),
             journal=resolve_journal(raw.journal, tasks, scope),
+            alerts=resolve_alerts(raw.alerts, scope),
+            drift=DriftSettings(**msgspec.structs.asdict(raw.drift)),
             keeping=KeepingSettings(enabled=raw.keeping.enabled, every_s=raw.keeping.every_s),
             state=resolve_state(raw.state, scope),
+            telemetry=resolve_telemetry(raw.telemetry, scope),
+            batches=_batches(raw.batches),
+            media=_media(raw.media),
+            guards=_guards(raw.guards, scope, tuple(deployments)),
+            judges=judges,
+            review=ReviewSettings(
+                enabled=raw.review.enabled,
+                stream_wait_s=raw.review.stream_wait_s,
+                usd_per_look=raw.review.usd_per_look,
+            ),
+            policies=resolve_policies(
+                raw.policies, scope, tasks=scope.names("tasks"), routes=tuple(routes)
+            ),
             secret_sources=_secret_sources(raw, scope),
         )
+    )
+
+
+def _guards(
+    raw: Mapping[str, RawGuard], scope: Scope, deployments: Sequence[str]
+) -> dict[str, GuardSettings]:
+    made = {}
+    for name, each in raw.items():
+        scope.reference(("guards", name, "deployment"), "deployment", each.deployment, deployments)
+        made[name] = GuardSettings(name=name, **msgspec.structs.asdict(each))
+    return made
+
+
+def _media(raw: RawMedia) -> MediaSettings:
+    return MediaSettings(
+        urls=raw.urls,
+        hosts=tuple(host.lower() for host in raw.hosts),
+        plain_http=raw.plain_http,
+        max_bytes=raw.max_mb * 2**20,
+        max_total_bytes=raw.max_total_mb * 2**20,
+        max_count=raw.max_count,
+        timeout_s=raw.timeout_s,
+    )
+
+
+def _batches(raw: RawBatches) -> BatchSettings:
+    return BatchSettings(
+        enabled=raw.enabled,
+        path=raw.path,
+        concurrency=raw.concurrency,
+        while_in_flight=raw.while_in_flight,
+        max_file_bytes=raw.max_file_mb * 2**20,
+        max_lines=raw.max_lines,
+        max_tenant_bytes=raw.max_tenant_mb * 2**20,
+        keep_days=raw.keep_days,
     )
 
 
@@ -106,7 +190,7 @@ def _check_gates(raw: RawConfiguration, tasks: Mapping[str, Task], scope: Scope)
         if task.gate is None:
             gates.append((("routes", task.route, "gate"), route.gate))
         own = raw.tasks[name].gate
-        check_logprobs(own, route.steps, ("tasks", name, "gate"), raw.deployments, scope)
+        check_logprobs(own, route.steps, ("tasks", name, "gate"), raw, scope)
         for place, gate in gates:
             for index, check in enumerate(gate.checks if gate else ()):
                 where = (*place, "checks", index)
@@ -119,8 +203,13 @@ def _secret_sources(raw: RawConfiguration, scope: Scope) -> tuple[tuple[str, str
         *(("deployments", name, "api_key") for name in raw.deployments),
         *(("deployments", name, "proxy") for name in raw.deployments),
         *(("keys", name, "key") for name in raw.keys),
+        *(("alerts", name, key) for name in raw.alerts for key in ("url", "token")),
+        *(("alerts", name, "mail", "password") for name in raw.alerts if raw.alerts[name].mail),
         ("journal", "encryption", "key"),
         ("state", "url"),
+        ("state", "counters"),
     ]
+    if raw.server.admin is not None:
+        places += [("server", "admin", "keys", name) for name in raw.server.admin.keys]
     found = ((".".join(place), scope.placeholder(place)) for place in places)
     return tuple((place, placeholder) for place, placeholder in found if placeholder)

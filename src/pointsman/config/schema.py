@@ -1,208 +1,160 @@
 """The shape of a pointsman.yaml: closed structs, one per mapping, before anything is resolved."""
 
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+# ruff: noqa: RUF012 - msgspec copies the empty defaults of fields for each struct
 
-import msgspec
+from decimal import Decimal
+from typing import Annotated, Literal
+
 from msgspec import Meta
 
-from pointsman.domain.portfolio import Engine
-from pointsman.domain.records import Capture
+from pointsman.config.schema_deployments import (
+    RawBreaker,
+    RawDeployment,
+    RawEmbedded,
+    RawIdentity,
+    RawLimits,
+    RawPrice,
+    RawProbe,
+    RawRetries,
+    RawUpstreamTls,
+)
+from pointsman.config.schema_judges import RawJudge, RawOnline
+from pointsman.config.schema_words import (
+    ALIAS_PATTERN,
+    NAME_PATTERN,
+    AliasName,
+    Closed,
+    Count,
+    Name,
+    Seconds,
+    Text,
+)
+from pointsman.config.schema_work import (
+    RawAcceptance,
+    RawArm,
+    RawExplore,
+    RawFields,
+    RawGate,
+    RawLearn,
+    RawNumber,
+    RawObjective,
+    RawPrompt,
+    RawRoute,
+    RawRule,
+    RawSession,
+    RawTask,
+    RawVerifier,
+    RawVersion,
+)
+from pointsman.domain.alerts import AlertKind
+from pointsman.domain.task import Role
 
-NAME_PATTERN = r"[a-z0-9][a-z0-9._-]{0,63}"
-ALIAS_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}"
-
-Name = Annotated[
-    str, Meta(pattern=NAME_PATTERN, description="a-z, 0-9, dot, dash and underscore; at most 64")
+__all__ = [
+    "ALIAS_PATTERN",
+    "NAME_PATTERN",
+    "RawAcceptance",
+    "RawAdmin",
+    "RawAllowance",
+    "RawAnchor",
+    "RawArm",
+    "RawAudit",
+    "RawBatches",
+    "RawBreaker",
+    "RawBudgets",
+    "RawConfiguration",
+    "RawCors",
+    "RawDeployment",
+    "RawDoorTls",
+    "RawEmbedded",
+    "RawEncryption",
+    "RawExplore",
+    "RawFields",
+    "RawGate",
+    "RawGuard",
+    "RawIdentity",
+    "RawJournal",
+    "RawJudge",
+    "RawKeeping",
+    "RawKey",
+    "RawLearn",
+    "RawLimits",
+    "RawMedia",
+    "RawNumber",
+    "RawObjective",
+    "RawOidc",
+    "RawOnline",
+    "RawPolicies",
+    "RawPrice",
+    "RawProbe",
+    "RawPrompt",
+    "RawRetries",
+    "RawReview",
+    "RawRoute",
+    "RawRule",
+    "RawServer",
+    "RawSession",
+    "RawState",
+    "RawTask",
+    "RawTeam",
+    "RawTelemetry",
+    "RawTenant",
+    "RawUpstreamTls",
+    "RawVerifier",
+    "RawVersion",
+    "RawVirtualKeys",
+    "Text",
 ]
-# An alias is a word of the clients': `gpt-4o`, `Qwen/Qwen3-4B`.
-AliasName = Annotated[
-    str,
-    Meta(
-        pattern=ALIAS_PATTERN,
-        description="letters, digits and . _ - : /; at most 128",
-    ),
-]
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Logprob = Annotated[float, Meta(le=0)]
-Count = Annotated[int, Meta(ge=1, le=2**31)]
-Text = Annotated[str, Meta(min_length=1)]
 
 
-class _Closed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every mapping of the file is: its keys are its fields, and no others."""
+class RawAllowance(Closed, frozen=True, kw_only=True):
+    """The most that may be used."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrency: Count | None = None
+    usd_per_day: Decimal | None = None
+    usd_per_month: Decimal | None = None
 
 
-class RawEmbedded(_Closed, frozen=True, kw_only=True):
-    """A model that Pointsman serves itself."""
-
-    gguf: Text
-    threads: Annotated[int, Meta(ge=1, le=1024)] = 1
-    parallel: Annotated[int, Meta(ge=1, le=256)] = 4
-    context: Annotated[int, Meta(ge=128, le=2**24)] = 2048
-
-
-class RawPrice(_Closed, frozen=True, kw_only=True):
-    """Dollars per million tokens, exact."""
-
-    input_usd_per_mtok: Decimal
-    output_usd_per_mtok: Decimal
-    cached_input_usd_per_mtok: Decimal | None = None
-
-
-class RawLimits(_Closed, frozen=True, kw_only=True):
-    """Bounds on the use of one deployment."""
-
-    concurrency: Count = 64
-    connect_timeout_s: Seconds = 5.0
-    first_token_timeout_s: Seconds = 60.0
-    between_tokens_timeout_s: Seconds = 30.0
-    timeout_s: Seconds = 300.0
-    max_output_tokens: Count | None = None
-    max_answer_mb: Annotated[int, Meta(ge=1, le=1024)] = 64
-
-
-class RawUpstreamTls(_Closed, frozen=True, kw_only=True):
-    """What is trusted and shown when a deployment is called."""
-
-    ca: Text | None = None
-    cert: Text | None = None
-    key: Text | None = None
-    server_name: Text | None = None
-    verify: bool = True
-
-
-class RawDeployment(_Closed, frozen=True, kw_only=True):
-    """One place that serves a model."""
-
-    model: Text
-    base_url: Text | None = None
-    embedded: RawEmbedded | None = None
-    served_name: Text | None = None
-    engine: Engine | None = None
-    family: Name | None = None
-    api_key: Text | None = None
-    logprobs: bool = True
-    price: RawPrice | None = None
-    limits: RawLimits = RawLimits()
-    tls: RawUpstreamTls | None = None
-    proxy: Text | None = None
-
-
-class RawVersion(_Closed, frozen=True, kw_only=True):
-    """The text of one prompt version, here or in a file."""
-
-    system: Text | None = None
-    file: Text | None = None
-
-
-class RawPrompt(_Closed, frozen=True, kw_only=True):
-    """A prompt: its versions and labels, or only a text, which is version `v1`."""
-
-    system: Text | None = None
-    file: Text | None = None
-    versions: dict[Name, RawVersion] = {}
-    labels: dict[Name, str] = {}
-
-
-class RawNumber(_Closed, frozen=True, kw_only=True, omit_defaults=True):
-    """What a number must be."""
-
-    min: float | None = None
-    max: float | None = None
-    decimals: Annotated[int, Meta(ge=0, le=30)] | None = None
-    integer: bool = False
-
-
-FieldType = Literal["string", "number", "integer", "boolean", "array", "object"]
-
-
-class RawFields(_Closed, frozen=True, kw_only=True, omit_defaults=True):
-    """What a JSON object's fields must be."""
-
-    required: list[str] = []
-    forbidden: list[str] = []
-    one_of: dict[str, Annotated[list[Any], Meta(min_length=1)]] = {}
-    types: dict[str, FieldType] = {}
-
-
-class RawVerifier(_Closed, frozen=True, kw_only=True):
-    """One check of an answer: exactly one kind."""
-
-    name: Name | None = None
-    json_schema: Any = None
-    regex: str | None = None
-    number: RawNumber | None = None
-    fields: RawFields | None = None
-    expression: Text | None = None
-
-
-class RawGate(_Closed, frozen=True, kw_only=True):
-    """When a step's answer is good enough."""
-
-    accept: Text | None = None
-    min_logprob: Logprob | None = None
-    mean_logprob: Logprob | None = None
-    checks: list[str] = []
-
-
-class RawAcceptance(_Closed, frozen=True, kw_only=True):
-    """Which outcomes make a trace accepted."""
-
-    accepted: Text = "outcome.kind == 'accepted'"
-    rejected: Text = "outcome.kind == 'rejected' || outcome.kind == 'edited'"
-    within_h: Annotated[float, Meta(gt=0, le=87_600)] = 168.0
-    otherwise: Literal["unknown", "accepted", "rejected"] = "unknown"
-
-
-StreamMode = Literal["held", "direct", "priced"]
-
-
-class RawTask(_Closed, frozen=True, kw_only=True):
-    """A named kind of work."""
-
-    prompt: str | None = None
-    route: str | None = None
-    verify: list[RawVerifier] = []
-    gate: RawGate | None = None
-    acceptance: RawAcceptance = RawAcceptance()
-    capture: Capture = "bodies"
-    retention_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
-    thinking: Literal["off", "on", "low", "medium", "high"] | None = None
-    stream: StreamMode | None = None
-
-
-Steps = Annotated[list[str], Meta(min_length=1, max_length=16)]
-
-
-class RawRule(_Closed, frozen=True, kw_only=True):
-    """Steps for the requests that `when` matches."""
-
-    when: Text
-    steps: Steps
-    gate: RawGate | None = None
-
-
-class RawRoute(_Closed, frozen=True, kw_only=True):
-    """How a task is answered."""
-
-    steps: Steps
-    gate: RawGate | None = None
-    rules: list[RawRule] = []
-    fallbacks: Annotated[list[str], Meta(max_length=16)] = []
-    stream: StreamMode = "held"
-    hold_usd_per_s: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
-
-
-class RawKey(_Closed, frozen=True, kw_only=True):
+class RawKey(Closed, frozen=True, kw_only=True):
     """A credential."""
 
     key: Text
-    tenant: Text = "default"
+    tenant: Text | None = None
+    team: Name | None = None
     tasks: list[str] = []
+    models: list[str] = []
+    limits: RawAllowance = RawAllowance()
 
 
-class RawDoorTls(_Closed, frozen=True, kw_only=True):
+class RawTeam(Closed, frozen=True, kw_only=True):
+    """Keys of one tenant that are bounded together."""
+
+    tenant: Text = "default"
+    limits: RawAllowance = RawAllowance()
+
+
+class RawTenant(Closed, frozen=True, kw_only=True):
+    """Everything of one tenant."""
+
+    limits: RawAllowance = RawAllowance()
+
+
+class RawVirtualKeys(Closed, frozen=True, kw_only=True):
+    """Keys that are made while serving."""
+
+    enabled: bool = False
+    fresh_s: Annotated[float, Meta(ge=0.1, le=60)] = 5.0
+
+
+class RawBudgets(Closed, frozen=True, kw_only=True):
+    """How budgets are shared among processes."""
+
+    lease_s: Annotated[float, Meta(ge=0.5, le=3600)] = 15.0
+    wait_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
+
+
+class RawDoorTls(Closed, frozen=True, kw_only=True):
     """The door's certificate."""
 
     cert: Text
@@ -210,7 +162,7 @@ class RawDoorTls(_Closed, frozen=True, kw_only=True):
     client_ca: Text | None = None
 
 
-class RawCors(_Closed, frozen=True, kw_only=True):
+class RawCors(Closed, frozen=True, kw_only=True):
     """Which web pages may ask."""
 
     origins: list[Text] = []
@@ -218,28 +170,101 @@ class RawCors(_Closed, frozen=True, kw_only=True):
     max_age_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
 
 
-class RawServer(_Closed, frozen=True, kw_only=True):
+class RawOidc(Closed, frozen=True, kw_only=True):
+    """The identity provider whose people may use the admin's door."""
+
+    issuer: Text
+    audience: Text
+    jwks: Text
+    roles_claim: Text = "groups"
+    roles: dict[str, Annotated[list[Role], Meta(min_length=1, max_length=7)]] = {}
+
+
+class RawAdmin(Closed, frozen=True, kw_only=True):
+    """The admin's door."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 4101
+    keys: dict[Name, Text] = {}
+    roles: dict[Name, Annotated[list[Role], Meta(min_length=1, max_length=7)]] = {}
+    oidc: RawOidc | None = None
+
+
+class RawServer(Closed, frozen=True, kw_only=True):
     """Where we listen and the bounds of the door."""
 
     host: Text | Annotated[list[Text], Meta(min_length=1, max_length=16)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 4100
     max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
     max_connections: Count = 4096
+    max_in_flight: Count = 2048
+    max_buffered_mb: Annotated[int, Meta(ge=1, le=1_048_576)] = 256
     keepalive_comment_s: Seconds = 10.0
     request_timeout_s: Seconds = 600.0
+    dns_refresh_s: Seconds = 30.0
     allowed_hosts: list[Text] = []
     tls: RawDoorTls | None = None
     cors: RawCors = RawCors()
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    admin: RawAdmin | None = None
+    logs: Literal["text", "json"] = "text"
 
 
-class RawEncryption(_Closed, frozen=True, kw_only=True):
+class RawGuard(Closed, frozen=True, kw_only=True):
+    """A guard model among the deployments."""
+
+    deployment: Text
+    form: Literal["qwen3guard-gen", "llama-guard", "shieldgemma", "names"]
+    timeout_s: Seconds = 5.0
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    controversial: Literal["safe", "unsafe"] = "unsafe"
+
+
+class RawReview(Closed, frozen=True, kw_only=True):
+    """Answers that policies hold for people to look at."""
+
+    enabled: bool = True
+    stream_wait_s: Annotated[float, Meta(ge=0, le=3600)] = 120.0
+    usd_per_look: Annotated[float, Meta(ge=0, le=1_000)] = 0.0
+
+
+class RawMedia(Closed, frozen=True, kw_only=True):
+    """What becomes of files that requests name by URL."""
+
+    urls: Literal["fetch", "refuse", "forward"] = "fetch"
+    hosts: list[Text] = []
+    plain_http: bool = False
+    max_mb: Annotated[int, Meta(ge=1, le=1024)] = 10
+    max_total_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
+    max_count: Annotated[int, Meta(ge=1, le=256)] = 8
+    timeout_s: Seconds = 10.0
+
+
+class RawEncryption(Closed, frozen=True, kw_only=True):
     """The master key of bodies at rest: exactly one of the two."""
 
     key_file: Text | None = None
     key: Text | None = None
 
 
-class RawJournal(_Closed, frozen=True, kw_only=True):
+class RawAnchor(Closed, frozen=True, kw_only=True):
+    """Where checkpoints are kept out of reach: exactly one of file and git."""
+
+    file: Text | None = None
+    git: Text | None = None
+    branch: Text = "checkpoints"
+
+
+class RawAudit(Closed, frozen=True, kw_only=True):
+    """The Merkle log over the journal."""
+
+    enabled: bool = True
+    origin: Text = "pointsman/journal"
+    key_file: Text | None = None
+    anchors: Annotated[list[RawAnchor], Meta(max_length=8)] = []
+
+
+class RawJournal(Closed, frozen=True, kw_only=True):
     """Where facts are kept."""
 
     path: Text = ".pointsman"
@@ -248,34 +273,112 @@ class RawJournal(_Closed, frozen=True, kw_only=True):
     segment_mb: Annotated[int, Meta(ge=1, le=4096)] = 64
     keep_records_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     encryption: RawEncryption | None = None
+    audit: RawAudit = RawAudit()
 
 
-class RawKeeping(_Closed, frozen=True, kw_only=True):
+class RawDrift(Closed, frozen=True, kw_only=True):
+    """Streams of outcomes that are watched for change."""
+
+    enabled: bool = True
+    false_alarms: Annotated[float, Meta(ge=0.001, le=1000)] = 1.0
+    per_days: Annotated[float, Meta(ge=1, le=3650)] = 30.0
+    reference: Annotated[int, Meta(ge=20, le=100_000)] = 200
+
+
+class RawMail(Closed, frozen=True, kw_only=True):
+    """The server that takes mail, and between whom."""
+
+    host: Text
+    sender: Text
+    to: Annotated[list[Text], Meta(min_length=1, max_length=20)]
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: Text | None = None
+    password: Text | None = None
+
+
+class RawAlert(Closed, frozen=True, kw_only=True):
+    """One way to tell somebody of an alarm."""
+
+    kind: AlertKind
+    url: Text | None = None
+    token: Text | None = None
+    mail: RawMail | None = None
+    runbook: Text | None = None
+    quiet_h: Annotated[float, Meta(ge=0, le=8760)] = 6.0
+
+
+class RawKeeping(Closed, frozen=True, kw_only=True):
     """The background work on the journal."""
 
     enabled: bool = True
     every_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
 
 
-class RawState(_Closed, frozen=True, kw_only=True):
-    """Where keys, labels, leases and schedules are kept."""
+class RawState(Closed, frozen=True, kw_only=True):
+    """Where keys, labels, leases and schedules are kept, and where use is counted."""
 
     url: Text | None = None
+    counters: Text | None = None
 
 
-class RawConfiguration(_Closed, frozen=True, kw_only=True):
+class RawBatches(Closed, frozen=True, kw_only=True):
+    """Files, and batches of requests read from them."""
+
+    enabled: bool = True
+    path: Text | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=1024)] = 4
+    while_in_flight: Annotated[int, Meta(ge=1, le=2**31)] = 4
+    max_file_mb: Annotated[int, Meta(ge=1, le=16_384)] = 512
+    max_lines: Annotated[int, Meta(ge=1, le=1_000_000)] = 50_000
+    max_tenant_mb: Annotated[int, Meta(ge=1, le=2**31)] = 10_240
+    keep_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
+
+
+class RawTelemetry(Closed, frozen=True, kw_only=True):
+    """Where spans and metrics are sent."""
+
+    otlp_endpoint: Text | None = None
+    sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    metrics_every_s: Annotated[float, Meta(ge=1, le=3600)] = 15.0
+
+
+class RawPolicies(Closed, frozen=True, kw_only=True):
+    """Policy files, and whose requests they are for."""
+
+    files: Annotated[list[Text], Meta(min_length=1)]
+    tenants: list[Text] = []
+    tasks: list[Text] = []
+    routes: list[Text] = []
+
+
+class RawConfiguration(Closed, frozen=True, kw_only=True):
     """The whole file, what it includes merged in."""
 
     deployments: Annotated[dict[Name, RawDeployment], Meta(min_length=1)]
     version: Literal["pointsman/v1"] = "pointsman/v1"
     include: list[str] = []  # taken out while reading; here so that it is a known key
     prompts: dict[Name, RawPrompt] = {}
+    arms: dict[Name, RawArm] = {}
     tasks: dict[Name, RawTask] = {}
     routes: dict[Name, RawRoute] = {}
     aliases: dict[AliasName, str] = {}
     default: str | None = None
     keys: dict[Name, RawKey] = {}
+    teams: dict[Name, RawTeam] = {}
+    tenants: dict[str, RawTenant] = {}
+    virtual_keys: RawVirtualKeys = RawVirtualKeys()
+    budgets: RawBudgets = RawBudgets()
     server: RawServer = RawServer()
     journal: RawJournal = RawJournal()
     keeping: RawKeeping = RawKeeping()
+    drift: RawDrift = RawDrift()
+    alerts: dict[Name, RawAlert] = {}
     state: RawState = RawState()
+    telemetry: RawTelemetry = RawTelemetry()
+    batches: RawBatches = RawBatches()
+    media: RawMedia = RawMedia()
+    review: RawReview = RawReview()
+    guards: dict[Name, RawGuard] = {}
+    judges: dict[Name, RawJudge] = {}
+    policies: dict[Name, RawPolicies] = {}

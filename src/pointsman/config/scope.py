@@ -24,6 +24,11 @@ class Scope:
         """Keep a problem with the value at a place."""
         self.problems.add(self.root.mark_of(*place), f"{shown(place)}: {what}")
 
+    @property
+    def folder(self) -> Path | None:
+        """That of the file itself, where paths in it start; None for a text without one."""
+        return self.problems.source.folder
+
     def names(self, section: str) -> tuple[str, ...]:
         """Every name a section declares, sound or not, so that one error stays one error."""
         return self.root.names(section)

@@ -21,7 +21,29 @@ def resolve_state(raw: RawState, scope: Scope) -> StateSettings:
         problem = _problem(raw.url)
         if problem:
             scope.problem(_PLACE, problem)
-    return StateSettings(url=raw.url)
+    if raw.counters is not None:
+        problem = _counters_problem(raw.counters)
+        if problem:
+            scope.problem(("state", "counters"), problem)
+    return StateSettings(url=raw.url, counters=raw.counters)
+
+
+def _counters_problem(url: str) -> str | None:
+    if url == HIDDEN:
+        return "a hidden secret: write ${NAME} and set the variable"
+    try:
+        parts = urlsplit(url)
+        sound = _PRINTABLE.fullmatch(url) is not None and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return "not a URL"
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        return "wants redis://HOST:PORT/DATABASE, or rediss:// for TLS"
+    if parts.password == HIDDEN:
+        return "a hidden secret: write ${NAME} and set the variable"
+    database = parts.path.strip("/")
+    if not sound or parts.query or parts.fragment or url.count("@") > 1:
+        return "not a URL: percent-encode what is not a letter or digit, and give no options"
+    return None if not database or database.isdecimal() else "a database of Redis is a number"
 
 
 def _problem(url: str) -> str | None:

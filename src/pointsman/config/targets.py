@@ -1,14 +1,15 @@
 """What a client may name, and who may name it: aliases, the default, keys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+from pointsman.config.allowances import resolve_allowance
 from pointsman.config.deployments import HIDDEN
 from pointsman.config.routes import IMPLICIT
 from pointsman.config.schema import RawConfiguration, RawKey
 from pointsman.config.scope import Place, Scope
 from pointsman.domain.portfolio import Deployment
-from pointsman.domain.task import Key
+from pointsman.domain.task import Key, Team
 
 AUTO = "auto"
 TASK_PREFIX = "task:"
@@ -16,11 +17,13 @@ TASK_PREFIX = "task:"
 
 def check_names(scope: Scope) -> None:
     """A name a client may say means one thing."""
-    for section in ("deployments", "tasks", "aliases", "routes"):
+    for section in ("deployments", "arms", "tasks", "aliases", "routes"):
         if AUTO in scope.names(section):
             scope.problem((section, AUTO), "`auto` is taken: it means the default")
-    deployments = scope.names("deployments")
-    for section, others in (("aliases", ("deployments", "routes")), ("routes", ("deployments",))):
+    for section, others in (
+        ("aliases", ("deployments", "arms", "routes")),
+        ("routes", ("deployments", "arms")),
+    ):
         for name in scope.names(section):
             for other in others:
                 if name in scope.names(other):
@@ -29,8 +32,9 @@ def check_names(scope: Scope) -> None:
     for name in scope.names("aliases"):
         if name.startswith(TASK_PREFIX):
             scope.problem(("aliases", name), f"`{TASK_PREFIX}` names a task, not an alias")
-    if not scope.names("routes") and IMPLICIT in deployments and scope.names("tasks"):
-        scope.problem(("deployments", IMPLICIT), "taken: it is the route of tasks without one")
+    for section in ("deployments", "arms"):
+        if not scope.names("routes") and IMPLICIT in scope.names(section) and scope.names("tasks"):
+            scope.problem((section, IMPLICIT), "taken: it is the route of tasks without one")
 
 
 def resolve_target(place: Place, word: str, scope: Scope) -> str:
@@ -39,7 +43,7 @@ def resolve_target(place: Place, word: str, scope: Scope) -> str:
         name = word.removeprefix(TASK_PREFIX)
         scope.reference(place, "task", name, scope.names("tasks"))
         return word
-    known = (*scope.names("deployments"), *scope.names("routes"))
+    known = (*scope.names("deployments"), *scope.names("arms"), *scope.names("routes"))
     tasks = tuple(TASK_PREFIX + name for name in scope.names("tasks"))
     if word not in known and TASK_PREFIX + word in tasks:
         scope.problem(place, f"a task is written `{TASK_PREFIX}NAME`")
@@ -63,18 +67,23 @@ def resolve_default(
 
 
 def cheapest(deployments: Mapping[str, Deployment]) -> str:
-    """The deployment with the lowest price where all have one, else the first listed."""
+    """The deployment with the lowest price where all have one, else the first listed.
+
+    Of those that chat, where there are any.
+    """
+    chatting = {name: each for name, each in deployments.items() if "chat" in each.operations}
+    among = chatting or deployments
     prices = {
         name: each.price.input_usd_picos + each.price.output_usd_picos
-        for name, each in deployments.items()
+        for name, each in among.items()
         if each.price is not None
     }
-    if prices and len(prices) == len(deployments):
+    if prices and len(prices) == len(among):
         return min(prices, key=prices.__getitem__)
-    return next(iter(deployments), "")
+    return next(iter(among), "")
 
 
-def resolve_keys(raw: Mapping[str, RawKey], scope: Scope) -> tuple[Key, ...]:
+def resolve_keys(raw: Mapping[str, RawKey], teams: Sequence[Team], scope: Scope) -> tuple[Key, ...]:
     """Keys by name, as hashes only."""
     keys: dict[str, Key] = {}
     for name, each in sorted(raw.items()):
@@ -83,9 +92,34 @@ def resolve_keys(raw: Mapping[str, RawKey], scope: Scope) -> tuple[Key, ...]:
             scope.problem((*place, "key"), "a hidden secret: write ${NAME} and set the variable")
         for index, task in enumerate(each.tasks):
             scope.reference((*place, "tasks", index), "task", task, scope.names("tasks"))
+        for index, model in enumerate(each.models):
+            where = (*place, "models", index)
+            known = (*scope.names("deployments"), *scope.names("arms"), *scope.names("routes"))
+            scope.reference(where, "deployment or route", model, known)
         digest = sha256(each.key.encode()).hexdigest()
         for other in keys.values():
             if other.sha256 == digest:
                 scope.problem((*place, "key"), f"the same key as {other.name}'s")
-        keys[name] = Key(name=name, sha256=digest, tenant=each.tenant, tasks=tuple(each.tasks))
+        keys[name] = Key(
+            name=name,
+            sha256=digest,
+            tenant=_tenant(each, place, teams, scope),
+            tasks=tuple(each.tasks),
+            models=tuple(each.models),
+            team=each.team,
+            limits=resolve_allowance(each.limits, (*place, "limits"), scope),
+        )
     return tuple(keys.values())
+
+
+def _tenant(raw: RawKey, place: Place, teams: Sequence[Team], scope: Scope) -> str:
+    """The tenant of a key: its own word, else its team's; never another than its team's."""
+    if raw.team is None:
+        return raw.tenant or "default"
+    scope.reference((*place, "team"), "team", raw.team, scope.names("teams"))
+    team = next((each for each in teams if each.name == raw.team), None)
+    if team is None:
+        return raw.tenant or "default"
+    if raw.tenant is not None and raw.tenant != team.tenant:
+        scope.problem((*place, "tenant"), f"the team {team.name} is of another tenant")
+    return team.tenant

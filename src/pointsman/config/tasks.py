@@ -7,10 +7,12 @@ import msgspec
 import re2
 
 from pointsman.config.gates import resolve_gate
-from pointsman.config.prompts import Prompt
+from pointsman.config.judges import online_settings
+from pointsman.config.learning import resolve_objective
+from pointsman.config.prompts import Prompt, resolve_reference
 from pointsman.config.schema import RawAcceptance, RawTask, RawVerifier
 from pointsman.config.scope import Place, Scope
-from pointsman.domain.task import AcceptanceRule, PromptVersion, Task, VerifierSpec
+from pointsman.domain.task import AcceptanceRule, Task, VerifierSpec
 
 KINDS = ("json_schema", "regex", "number", "fields", "expression")
 OUTCOME = {"outcome": ("kind", "value", "source")}
@@ -32,7 +34,9 @@ def resolve_task(
     return Task(
         name=name,
         route=route,
-        prompt=_prompt(raw.prompt, (*place, "prompt"), prompts, scope) if raw.prompt else None,
+        prompt=resolve_reference(raw.prompt, (*place, "prompt"), prompts, scope)
+        if raw.prompt
+        else None,
         verifiers=verifiers,
         gate=gate,
         acceptance=_acceptance(raw.acceptance, (*place, "acceptance"), scope),
@@ -40,21 +44,10 @@ def resolve_task(
         retention_days=raw.retention_days,
         thinking=raw.thinking,
         stream=raw.stream,
+        objective=resolve_objective(raw.objective, (*place, "objective"), scope),
+        segments=tuple(dict.fromkeys(raw.segments)),
+        online=online_settings(raw),
     )
-
-
-def _prompt(
-    reference: str, place: Place, prompts: Mapping[str, Prompt], scope: Scope
-) -> PromptVersion | None:
-    name, _, selector = reference.partition("@")
-    if not scope.reference(place, "prompt", name, scope.names("prompts")) or name not in prompts:
-        return None
-    prompt = prompts[name]
-    known = [*prompt.labels, *prompt.versions]
-    of = f" of {name}"
-    if selector and not scope.reference(place, "version or label", selector, known, of=of):
-        return None
-    return prompt.find(selector or "live")
 
 
 def _acceptance(raw: RawAcceptance, place: Place, scope: Scope) -> AcceptanceRule:
