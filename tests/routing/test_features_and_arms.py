@@ -6,9 +6,9 @@ import pytest
 from pointsman.domain.plan import ArmState
 from pointsman.domain.records import Attempt, Failure
 from pointsman.domain.verdict import GateResult
-from pointsman.gateway.chat import parse_chat
 from pointsman.routing.arms import Arms, observe
 from pointsman.routing.features import features_of
+from pointsman.surfaces.chat import parse_chat
 
 
 def features(**fields):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.domain.messages import Features
-from pointsman.domain.plan import ArmState, Decision
-from pointsman.domain.task import GateSpec, Route, RouteRule, Task, VerifierSpec
+from pointsman.domain.plan import ArmState, Decision, Unwell
+from pointsman.domain.task import Arm, GateSpec, Route, RouteRule, Task, VerifierSpec
 from pointsman.routing.planner import compile_route, decide
 
 GATE = GateSpec(accept="verified")
@@ -141,3 +141,118 @@ def test_a_decision_replayed_from_its_record_is_the_same(steps, stream, mode, pr
     recorded = {arm.deployment: arm for arm in stored.state}
     again = decide(route, seen, task=None, state=recorded, draw=stored.draw)
     assert again == stored == first
+
+
+def ailing(*items: tuple[str, str], **changes) -> dict[str, Unwell]:
+    return {name: Unwell(deployment=name, state=state, **changes) for name, state in items}
+
+
+def test_a_deployment_that_is_left_alone_is_left_out_where_another_can_answer():
+    route = compile_route(Route(name="r", steps=("a", "b", "c"), gate=GATE, fallbacks=("d",)))
+    unwell = ailing(("b", "open"), ("d", "resting"))
+    decision = decide(route, features(), task=None, state={}, unwell=unwell)
+    assert names(decision) == ["a", "c"]
+    assert [step.gate for step in decision.plan.steps] == ["verified", None]
+    assert decision.unwell == (unwell["b"], unwell["d"])
+    assert "without b (open), d (resting)" in decision.reason
+
+
+def test_without_its_last_step_the_one_before_is_the_last_and_needs_no_gate():
+    route = compile_route(Route(name="r", steps=("a", "b"), gate=GATE))
+    decision = decide(
+        route, features(stream=True), task=None, state={}, unwell=ailing(("b", "open"))
+    )
+    assert names(decision) == ["a"]
+    assert decision.plan.steps[0].gate is None
+    assert not decision.plan.held
+
+
+def test_fallbacks_answer_where_no_step_may():
+    route = compile_route(Route(name="r", steps=("a",), fallbacks=("f",)))
+    decision = decide(route, features(), task=None, state={}, unwell=ailing(("a", "open")))
+    assert names(decision) == ["f"]
+    assert decision.plan.steps[0].role == "fallback"
+
+
+def test_one_with_room_for_a_trial_is_asked_as_usual():
+    route = compile_route(Route(name="r", steps=("a", "b")))
+    unwell = ailing(("a", "half_open"), admits=True)
+    assert names(decide(route, features(), task=None, state={}, unwell=unwell)) == ["a", "b"]
+
+
+def test_where_nothing_else_is_left_the_least_bad_is_asked():
+    route = compile_route(Route(name="r", steps=("a", "b"), fallbacks=("c",)))
+    unwell = (
+        ailing(("a", "open"), back_in_ms=10)
+        | ailing(("b", "resting"), back_in_ms=5000)
+        | ailing(("c", "open"), back_in_ms=5)
+    )
+    decision = decide(route, features(), task=None, state={}, unwell=unwell)
+    assert names(decision) == ["b"]  # it answers, only not everybody
+    opened = {**unwell, **ailing(("b", "open"), back_in_ms=100)}
+    assert names(decide(route, features(), task=None, state={}, unwell=opened)) == ["c"]
+
+
+def test_where_none_may_be_a_last_resort_the_plan_has_no_step():
+    route = compile_route(Route(name="r", steps=("a", "b")))
+    unwell = ailing(("a", "open"), ("b", "half_open"), last_resort=False)
+    decision = decide(route, features(), task=None, state={}, unwell=unwell)
+    assert decision.plan.steps == ()
+    assert "nothing is left" in decision.reason
+
+
+@given(
+    st.permutations("abcd"),
+    st.dictionaries(
+        st.sampled_from("abcdx"),
+        st.tuples(
+            st.sampled_from(["open", "half_open", "resting"]), st.booleans(), st.booleans(),
+            st.integers(0, 9),
+        ),
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_whoever_is_unwell_the_record_gives_the_same_decision_again(order, states, stream):
+    route = compile_route(
+        Route(name="r", steps=tuple(order[:3]), gate=GATE, fallbacks=tuple(order[3:]))
+    )
+    unwell = {
+        name: Unwell(deployment=name, state=state, admits=admits, last_resort=last, back_in_ms=back)
+        for name, (state, admits, last, back) in states.items()
+    }
+    decision = decide(route, features(stream=stream), task=None, state={}, unwell=unwell)
+    recorded = msgspec.json.decode(msgspec.json.encode(decision), type=Decision)
+    again = decide(
+        route,
+        features(stream=stream),
+        task=None,
+        state={arm.deployment: arm for arm in recorded.state},
+        unwell={each.deployment: each for each in recorded.unwell},
+    )
+    assert again == decision
+    left_out = {name for name, each in unwell.items() if not each.admits}
+    if set(order) - left_out:
+        assert not left_out & set(names(decision))
+    else:
+        assert len(names(decision)) <= 1
+
+
+OFF = Arm(name="a-off", deployment="a", thinking="off")
+
+
+def test_a_step_names_its_arm_and_the_deployment_behind_it():
+    made = Route(name="r", steps=("a-off", "a"), gate=GATE, arms={"a-off": OFF})
+    steps = decide(compile_route(made), features(), task=None, state={}).plan.steps
+    assert [(step.deployment, step.arm, step.name) for step in steps] == [
+        ("a", "a-off", "a-off"), ("a", None, "a"),
+    ]  # fmt: skip
+
+
+def test_an_ailing_deployment_takes_all_its_arms_with_it():
+    made = Route(name="r", steps=("a-off", "b"), fallbacks=("a",), gate=GATE, arms={"a-off": OFF})
+    ill = {"a": Unwell(deployment="a", state="open", back_in_ms=5)}
+    decision = decide(compile_route(made), features(), task=None, state={}, unwell=ill)
+    assert names(decision) == ["b"]
+    alone = compile_route(Route(name="r", steps=("a-off",), arms={"a-off": OFF}))
+    [step] = decide(alone, features(), task=None, state={}, unwell=ill).plan.steps
+    assert step.name == "a-off"

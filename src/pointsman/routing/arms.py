@@ -1,4 +1,4 @@
-"""Running means of what each deployment did; the portfolio state that decisions read."""
+"""Running means of what each arm did; the portfolio state that decisions read."""
 
 from collections.abc import Mapping
 
@@ -27,6 +27,7 @@ def observe(state: ArmState, attempt: Attempt) -> ArmState:
     first = attempt.first_token_ms
     return ArmState(
         deployment=state.deployment,
+        arm=state.arm,
         attempts=count,
         first_token_ms=_mean(state.first_token_ms, first, weight)
         if first is not None
@@ -38,20 +39,23 @@ def observe(state: ArmState, attempt: Attempt) -> ArmState:
 
 
 class Arms:
-    """The state of every deployment, updated in place as attempts end."""
+    """The state of every arm, updated in place as attempts end; a plain deployment is one."""
 
     def __init__(self) -> None:
         self._states: dict[str, ArmState] = {}
 
     @property
     def states(self) -> Mapping[str, ArmState]:
-        """The current state by deployment."""
+        """The current state by the name of the arm."""
         return self._states
 
     def observe(self, attempt: Attempt) -> None:
         """Take one ended attempt into account."""
-        name = attempt.deployment
-        self._states[name] = observe(self._states.get(name) or ArmState(deployment=name), attempt)
+        name = attempt.arm or attempt.deployment
+        state = self._states.get(name)
+        if state is None:
+            state = ArmState(deployment=attempt.deployment, arm=attempt.arm)
+        self._states[name] = observe(state, attempt)
 
 
 def _mean(old: float | None, new: float, weight: float) -> float:
