@@ -15,11 +15,11 @@ from pointsman.backends.outgoing import encode
 from pointsman.domain.portfolio import Deployment, Engine, Limits
 from pointsman.domain.ports import AttemptFailed, Chunk, Completion, UpstreamCall
 from pointsman.domain.records import Failure
-from pointsman.gateway.chat import parse_chat
+from pointsman.surfaces.chat import parse_chat
 from pointsman.testing import Received, Script, ScriptedUpstream
 
 LIMITS = Limits(
-    connect_timeout_s=1, first_token_timeout_s=1, between_tokens_timeout_s=1, timeout_s=5
+    connect_timeout_s=5, first_token_timeout_s=5, between_tokens_timeout_s=5, timeout_s=20
 )
 
 
@@ -31,10 +31,12 @@ def a_call(
     thinking: str | None = None,
     url: str | None = "http://127.0.0.1:1/v1",
     deployment: dict[str, Any] | None = None,
+    mode: dict[str, Any] | None = None,
     body: bytes | None = None,
     **fields: Any,
 ) -> UpstreamCall:
-    """A call of a request with these fields; `gate_logprobs` and `thinking` are the task's."""
+    """A call of a request with these fields; `gate_logprobs` and `thinking` are the task's,
+    `mode` is the rest of what an arm puts in."""
     settings: dict[str, Any] = {"limits": LIMITS, **(deployment or {})}
     asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
     return UpstreamCall(
@@ -46,6 +48,7 @@ def a_call(
         deadline_s=10,
         logprobs=gate_logprobs,
         thinking=thinking,
+        **(mode or {}),
     )  # fmt: skip
 
 

@@ -1,11 +1,16 @@
 """Every row of the tables of engines and families, by the bytes that go out for it."""
 
-from typing import Any
+import json
+from typing import Any, get_args
 
 import pytest
 from backend_calls import a_call, sent
+from engine_answers import ANSWERS
+from tests.conformance.early import OVERFLOWS
 
-from pointsman.backends.dialects import ENGINES, FAMILIES
+from pointsman.backends.dialects import ENGINES, FAMILIES, PATHS
+from pointsman.backends.refusals import refused
+from pointsman.domain.portfolio import Engine
 
 # engine: where a task's `thinking: off` goes for Qwen3
 THINKING_OFF: dict[str, dict[str, Any]] = {
@@ -23,8 +28,54 @@ EFFORT = ("openai", "tgi", "ollama")
 
 
 def test_every_row_is_tested_here():
-    assert set(THINKING_OFF) == set(ENGINES)
+    assert set(THINKING_OFF) == set(ENGINES) == set(get_args(Engine))
     assert set(FAMILIES) == {"generic", "qwen3", "deepseek", "gpt-oss"}
+
+
+@pytest.mark.parametrize("name", [name for name, answer in ANSWERS.items() if answer.reasoning])
+def test_a_row_names_the_fields_in_which_its_engine_tells_its_thinking(name):
+    row, answer = ENGINES[name], ANSWERS[name]
+    message = json.loads(answer.whole)["choices"][0]["message"]
+    deltas = [json.loads(frame)["choices"] for frame in answer.frames]
+    told = {field for field in ("reasoning", "reasoning_content") if message.get(field)}
+    told |= {
+        field
+        for choices in deltas
+        for choice in choices
+        for field in ("reasoning", "reasoning_content")
+        if choice["delta"].get(field)
+    }
+    assert told == set(row.reasoning)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engines_words_for_a_prompt_that_is_too_long_are_in_its_own_row(name):
+    told = {key: bodies for key, bodies in OVERFLOWS.items() if key.partition("-")[0] == name}
+    for _, body, _ in told.values():
+        said = json.dumps(body, ensure_ascii=False)
+        assert any(words in said for words in ENGINES[name].overflow)
+    for words in ENGINES[name].overflow:
+        body = json.dumps({"error": {"message": f"so: {words} 1"}}).encode()
+        assert refused(400, {}, body).code == "context_length_exceeded"
+
+
+PATHS_TAKEN = {
+    "openai": ("/chat/completions", "/completions", "/embeddings", "/rerank"),
+    "vllm": ("/chat/completions", "/completions", "/embeddings", "/rerank"),
+    "sglang": ("/chat/completions", "/completions", "/embeddings", "/rerank"),
+    "llamacpp": ("/chat/completions", "/completions", "/embeddings", "/rerank"),
+    "embedded": ("/chat/completions", "/completions", None, None),
+    "tgi": ("/chat/completions", "/completions", None, None),
+    "ollama": ("/chat/completions", "/completions", "/embeddings", None),
+    "dashscope": ("/chat/completions", "/completions", "/embeddings", "/reranks"),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_is_asked_on_its_own_path(engine):
+    row = ENGINES[engine]
+    paths = tuple(row.path(each) if each in row.operations else None for each in PATHS)
+    assert paths == PATHS_TAKEN[engine]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -155,3 +206,19 @@ def test_other_template_arguments_of_the_client_stay_beside_the_switch():
     own = {"documents": [{"a": 1.50}], "enable": None}
     body = sent(a_call("vllm", "qwen3", thinking="off", chat_template_kwargs=own))
     assert body == {"chat_template_kwargs": {**own, "enable_thinking": False}}
+
+
+THINKING_BOUND = {"vllm": "thinking_token_budget", "dashscope": "thinking_budget",
+                  "llamacpp": "thinking_budget_tokens",
+                  "embedded": "thinking_budget_tokens"}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_bound_of_an_arms_thinking_goes_out_in_the_engines_own_word(engine):
+    bounded = sent(a_call(engine, "qwen3", mode={"thinking_tokens": 512}))
+    name = THINKING_BOUND.get(engine)
+    assert bounded == ({} if name is None else {name: 512})
+    if name is not None:
+        assert sent(a_call(engine, "qwen3", mode={"thinking_tokens": 5}, **{name: 9})) == {name: 9}
+    off = sent(a_call(engine, "qwen3", mode={"thinking_tokens": 512}, reasoning_effort="none"))
+    assert name is None or name not in off

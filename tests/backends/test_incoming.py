@@ -168,6 +168,26 @@ def test_with_one_logprob_unknown_none_is_known():
     assert reply_of({"delta": {"content": "x"}, "logprobs": {"content": tokens}}).logprobs is None
 
 
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        {"tokens": ["a", "b"], "token_logprobs": [-0.5, -1.5], "text_offset": [0, 1]},
+        {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]},
+    ],
+    ids=["OpenAI, vLLM, SGLang", "llama.cpp"],
+)
+def test_the_logprobs_of_a_completion_are_read_in_both_their_shapes(logprobs):
+    said = reply_of({"text": "ab", "logprobs": logprobs, "finish_reason": "stop"})
+    assert said.content == "ab"
+    assert said.logprobs is not None
+    assert (said.logprobs.minimum, said.logprobs.mean, said.logprobs.tokens) == (-1.5, -1.0, 2)
+
+
+def test_an_echoed_prompts_first_token_has_no_logprob_so_none_is_known():
+    logprobs = {"tokens": ["a", "b"], "token_logprobs": [None, -1.5]}
+    assert reply_of({"text": "ab", "logprobs": logprobs}).logprobs is None
+
+
 def test_the_last_reason_to_finish_counts_and_an_empty_one_is_none():
     assert reply_of({"delta": {}, "finish_reason": ""}).finish_reason is None
     frames = [{"delta": {}, "finish_reason": "stop"}, {"delta": {}, "finish_reason": "tool_calls"},

@@ -4,16 +4,19 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from backend_calls import a_call, sent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pointsman.backends import outgoing as outgoing_module
 from pointsman.backends.dialects import ENGINES, FAMILIES
 from pointsman.backends.outgoing import encode
 from pointsman.domain.errors import InvalidRequest
 from pointsman.domain.portfolio import Limits
-from pointsman.gateway.chat import parse_chat
+from pointsman.surfaces.chat import parse_chat
+from pointsman.surfaces.completions import parse_completion
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -122,6 +125,55 @@ def test_logprobs_are_asked_for_a_gate_and_stripped_unless_the_client_asked_too(
     assert sent(call).get("logprobs") == (True if stripped else client)
 
 
+TEXT = {"model": "m", "prompt": "hi"}
+
+
+def a_text_call(engine="openai", **fields: Any):
+    """A call for a completion whose gate reads logprobs."""
+    call = a_call(engine, gate_logprobs=True)
+    request = parse_completion(json.dumps({**TEXT, **fields}).encode())
+    return msgspec.structs.replace(call, request=request)
+
+
+@pytest.mark.parametrize(
+    ("engine", "fields", "asked"),
+    [
+        ("vllm", {}, 1),
+        ("llamacpp", {"stream": True}, 1),
+        ("vllm", {"logprobs": None}, 1),
+        ("vllm", {"logprobs": 5}, None),  # the client's own, and it is given them
+        ("vllm", {"logprobs": 0}, None),
+        ("vllm", {"echo": True}, None),
+        ("vllm", {"echo": False}, 1),
+        ("tgi", {}, None),
+        ("ollama", {}, None),
+        ("dashscope", {}, None),
+    ],
+)
+def test_of_a_completion_logprobs_are_asked_for_a_gate_as_completions_take_them(
+    engine, fields, asked
+):
+    outgoing = encode(a_text_call(engine, **fields))
+    assert outgoing.strip_logprobs is (asked is not None)
+    own = fields.get("logprobs")
+    assert json.loads(outgoing.body).get("logprobs") == (own if asked is None else asked)
+
+
+def test_a_completion_is_told_nothing_of_thinking_and_its_form_in_the_engines_words():
+    body = json.loads(encode(a_text_call("sglang", guided_regex="[0-9]")).body)
+    assert body["regex"] == body["guided_regex"] == "[0-9]"
+    assert "chat_template_kwargs" not in body
+
+
+@pytest.mark.parametrize("how", ["always", "never"])
+def test_an_engine_that_is_not_to_be_asked_for_usage_is_not_asked(monkeypatch, how):
+    row = msgspec.structs.replace(ENGINES["vllm"], stream_usage=how)
+    monkeypatch.setattr(outgoing_module, "ENGINES", {**ENGINES, "vllm": row})
+    call = a_call("vllm", stream=True)
+    assert sent(call) == {"stream": True}
+    assert encode(call).strip_usage  # it may come all the same
+
+
 def test_a_deployments_bound_on_output_stands_in_where_the_client_named_none():
     bound = {"limits": Limits(max_output_tokens=64)}
     assert sent(a_call(deployment=bound)) == {"max_tokens": 64}
@@ -134,3 +186,9 @@ def test_what_would_be_forwarded_unread_is_text_or_refused():
         body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,%b}' % field
         with pytest.raises(InvalidRequest):
             parse_chat(body)
+
+
+def test_fields_of_an_arm_stand_where_the_client_said_nothing_of_them():
+    mode = {"fields": {"top_k": 20, "mm_processor_kwargs": {"max_pixels": 9}}}
+    assert sent(a_call(mode=mode)) == {"top_k": 20, "mm_processor_kwargs": {"max_pixels": 9}}
+    assert sent(a_call(mode=mode, top_k=1))["top_k"] == 1

@@ -16,14 +16,17 @@ from pointsman.backends.embedded_child import Order, Report
 from pointsman.backends.embedded_facts import EngineFacts, NotReady, read_facts, until_ready
 from pointsman.backends.embedded_hub import Hub
 from pointsman.backends.embedded_process import ChildProcess, Exit
+from pointsman.backends.gguf import BadGguf, Stamp, found_in, stamp_of
 from pointsman.backends.model_files import OnProgress, locate
 from pointsman.domain.errors import ExtraMissing, UpstreamError
+from pointsman.domain.identity import Found
 from pointsman.domain.portfolio import Deployment, EmbeddedModel
 
 _log = logging.getLogger("pointsman.embedded")
 _SPARE_HTTP_THREADS = 4  # probes and metrics beside the requests
 _MOST_HTTP_THREADS = 256
 _KEY_BYTES = 32
+_READING_S = 2.0  # that a start waits for the digest of its file; a gigabyte is read in about one
 
 
 class EmbeddedEngine:
@@ -47,6 +50,9 @@ class EmbeddedEngine:
         self._child: ChildProcess | None = None
         self._address: Address | None = None
         self._facts: EngineFacts | None = None
+        self._read: Found | None = None
+        self._told: Found | None = None
+        self._reading: asyncio.Task[Found | None] | None = None
         self._starts = 0
 
     @property
@@ -68,6 +74,16 @@ class EmbeddedEngine:
         return self._facts
 
     @property
+    def read(self) -> Found | None:
+        """What the file says that it loaded at its last start; None: it could not be told."""
+        return self._read
+
+    @property
+    def told(self) -> Found | None:
+        """What the engine says of the same."""
+        return self._told
+
+    @property
     def pid(self) -> int | None:
         return self._child.pid if self._child is not None and self._child.alive else None
 
@@ -87,6 +103,7 @@ class EmbeddedEngine:
         path = await locate(self._model.gguf, hub=self._hub, on_progress=self._on_progress)
         order = self._order(path)
         started_s = time.monotonic()
+        reading = self._begin_reading(path)
         try:
             child = await ChildProcess.spawn(self.name, order)
         except OSError as error:
@@ -98,6 +115,8 @@ class EmbeddedEngine:
                 facts = await read_facts(
                     report.origin, order.api_key, engine=report.engine, started_s=started_s
                 )
+            # A file that is long to read is known later: nobody is kept waiting for it.
+            await asyncio.wait({reading}, timeout=_READING_S)
         except BaseException as error:
             child.kill()
             end = await child.ended()
@@ -107,7 +126,7 @@ class EmbeddedEngine:
             if isinstance(error, NotReady):
                 raise self._failed(f"{error}; {end}") from error
             raise
-        self._child, self._facts = child, facts
+        self._child, self._facts, self._told = child, facts, _said_by(facts)
         self._starts += 1
         self._address = Address(base_url=f"{report.origin}/v1", api_key=order.api_key)
         self._tell(facts)
@@ -123,6 +142,19 @@ class EmbeddedEngine:
         """Wait until the running child ends, for whatever reason."""
         assert self._child is not None, f"{self.name} was not started"
         return await self._child.ended()
+
+    def _begin_reading(self, path: Path) -> "asyncio.Task[Found | None]":
+        """Find out what the file is, beside the engine that loads it."""
+        self._read, before = None, _stamp(path)
+
+        async def read() -> Found | None:
+            found = await asyncio.to_thread(_found, path)
+            if self._reading is task and before is not None and _stamp(path) == before:
+                self._read = found
+            return self._read
+
+        task = self._reading = asyncio.create_task(read())
+        return task
 
     def _order(self, path: Path) -> Order:
         # A kept-alive connection occupies a thread of llama.cpp's server: with six threads and
@@ -167,6 +199,29 @@ class EmbeddedEngine:
                 facts.context,
                 self._model.context,
             )
+
+
+def _said_by(facts: EngineFacts) -> Found:
+    return Found(
+        engine_version=" ".join(filter(None, (facts.engine, facts.build))),
+        quantisation=facts.weights_type or None,
+        chat_template_sha256=facts.chat_template_sha256 or None,
+    )
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        return stamp_of(path)
+    except OSError:
+        return None
+
+
+def _found(path: Path) -> Found | None:
+    try:
+        return found_in(path)
+    except (OSError, BadGguf) as error:
+        _log.warning("%s: what it is cannot be told: %s", path.name, error)
+        return None
 
 
 def require_extra() -> None:

@@ -63,6 +63,13 @@ class Engines:
             if (key := _key(item)) is not None and key in self._supervisors
         }
 
+    def all(self) -> list[tuple[str, EmbeddedModel, Address | None, EngineState]]:
+        """Every engine that is kept: its deployment, what it serves, where, how it stands."""
+        return [
+            (name, model, supervisor.address(name), supervisor.state(name))
+            for (name, model), supervisor in self._supervisors.items()
+        ]
+
     async def _start(self, key: _Key, deployment: Deployment) -> None:
         async with self._starts:
             supervisor = self._supervisors[key] = Supervisor([self._make(deployment)])

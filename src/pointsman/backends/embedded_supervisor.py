@@ -12,6 +12,7 @@ import msgspec
 from pointsman.backends.address import Address
 from pointsman.backends.embedded_engine import EmbeddedEngine
 from pointsman.domain.errors import PointsmanError, UpstreamError
+from pointsman.domain.identity import Found
 
 _log = logging.getLogger("pointsman.embedded")
 
@@ -23,6 +24,8 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     status: Literal["stopped", "starting", "running", "restarting", "down"] = "stopped"
     reason: str = ""  # of the last death: exit code and the engine's last lines
     restarts: int = 0
+    read: Found | None = None  # what the file it loaded is
+    told: Found | None = None  # what the engine says of itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,11 @@ class Supervisor:
         return engine.address if engine is not None else None
 
     def state(self, name: str) -> EngineState:
-        return self._states[name]
+        """How it stands; what its file is may become known later than that it runs."""
+        state, engine = self._states[name], self._engines[name]
+        if state.read is not engine.read:
+            state = self._states[name] = msgspec.structs.replace(state, read=engine.read)
+        return state
 
     @property
     def states(self) -> tuple[EngineState, ...]:
@@ -158,8 +165,9 @@ class Supervisor:
         reason: str = "",
     ) -> None:
         state = EngineState(
-            name=engine.name, status=status, reason=reason, restarts=engine.restarts
-        )
+            name=engine.name, status=status, reason=reason, restarts=engine.restarts,
+            read=engine.read, told=engine.told,
+        )  # fmt: skip
         self._states[engine.name] = state
         if status in ("restarting", "down"):
             _log.warning("%s: %s: %s", engine.name, status, reason)

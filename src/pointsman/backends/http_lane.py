@@ -36,6 +36,7 @@ class Lane:
         self._resolved_at = 0.0
         self._refreshing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time  # monotonic seconds
         self._made: set[WireConnection] = set()
         self._closed = False
         self._empty = asyncio.Event()

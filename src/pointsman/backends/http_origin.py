@@ -49,20 +49,30 @@ class Origin(NamedTuple):
 
 
 def request_head(origin: Origin, verb: bytes, target: str, headers: Headers, body: bytes) -> bytes:
-    """Request line to empty line. Raises: ValueError for what would break out of its line."""
+    """Request line to empty line. Raises: ValueError for what would break out of its line.
+
+    Headers in a tuple are those of many requests: their lines are remembered.
+    """
+    lines = _known_lines if isinstance(headers, tuple) else _lines
+    head = lines(origin, verb, target, headers)
+    if body or verb not in (b"GET", b"HEAD"):
+        return b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
+    return head + b"\r\n"
+
+
+def _lines(origin: Origin, verb: bytes, target: str, headers: Headers) -> bytes:
     opening, breaks = _opening(origin, verb, target)
     parts = [opening]
     for name, value in headers:
         parts += (name, b": ", value, b"\r\n")
-    breaks += len(headers) + 1
-    if body or verb not in (b"GET", b"HEAD"):
-        parts.append(b"content-length: %d\r\n" % len(body))
-        breaks += 1
-    parts.append(b"\r\n")
+    breaks += len(headers)
     head = b"".join(parts)
     if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
         raise ValueError("a header of the request holds a line break")
     return head
+
+
+_known_lines = lru_cache(maxsize=1024)(_lines)
 
 
 @lru_cache(maxsize=1024)

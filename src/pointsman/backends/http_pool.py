@@ -31,7 +31,7 @@ class HttpPool:
         self,
         *,
         max_connections_per_origin: int = 512,
-        max_idle_per_origin: int = 64,
+        max_idle_per_origin: int = 512,  # as many as may be open: streams end together
         max_waiting_per_origin: int = 4096,
         idle_timeout_s: float = 30.0,
         dns_refresh_s: float = 30.0,
@@ -61,12 +61,14 @@ class HttpPool:
         *,
         connect_timeout_s: float,
         first_byte_timeout_s: float,
+        total_timeout_s: float | None = None,
     ) -> UpstreamResponse:
         """Send a request; its answer once the head has arrived.
 
         Args: `target` is a path below the origin's base path, with its query; `headers` without
         Host and Content-Length. `connect_timeout_s` covers the wait for a free connection too,
         `first_byte_timeout_s` begins when the request is written and ends with the answer's head.
+        All of it together takes no longer than `total_timeout_s`.
         Raises: WireError; ValueError for a target or header that would break out of its line.
         """
         assert not self._closed, "the pool is closed"
@@ -74,19 +76,19 @@ class HttpPool:
         head = request_head(origin, verb, target, headers, body)
         has_body = verb != b"HEAD"
         lane = self._lane(origin)
+        by = lane.now() + (_FOREVER_S if total_timeout_s is None else total_timeout_s)
         connection = lane.take()
         if connection is None:
-            connection = await lane.wait_or_connect(connect_timeout_s)
+            connection = await lane.wait_or_connect(min(connect_timeout_s, by - lane.now()))
         try:
-            return await connection.exchange(
-                head, body, has_body=has_body, timeout_s=first_byte_timeout_s
-            )
+            patience_s = min(first_byte_timeout_s, by - lane.now())
+            return await connection.exchange(head, body, has_body=has_body, timeout_s=patience_s)
         except StaleConnection:
-            connection = await lane.wait_or_connect(connect_timeout_s, fresh=True)
+            left_s = min(connect_timeout_s, by - lane.now())
+            connection = await lane.wait_or_connect(left_s, fresh=True)
         try:
-            return await connection.exchange(
-                head, body, has_body=has_body, timeout_s=first_byte_timeout_s
-            )
+            patience_s = min(first_byte_timeout_s, by - lane.now())
+            return await connection.exchange(head, body, has_body=has_body, timeout_s=patience_s)
         except StaleConnection:
             raise WireError("cut", "closed without an answer, twice") from None
 
@@ -140,3 +142,6 @@ class HttpPool:
             lane.reap(before)
         if any(lane.idle for lane in self._lanes.values()):
             self.watch_idle()
+
+
+_FOREVER_S = 86_400.0

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl as tls
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 import httptools
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pointsman.backends.http_lane import Lane
 
 Headers = Sequence[tuple[bytes, bytes]]
+Taker = Callable[[bytes], bool]  # True: no more for now
 WireFailure = Literal[
     "refused",
     "connect_timeout",
@@ -52,6 +53,8 @@ class UpstreamResponse:
         "_got_any",
         "_queue",
         "_queued",
+        "_taker",
+        "_trouble",
         "_waiter",
         "headers",
         "status",
@@ -65,6 +68,8 @@ class UpstreamResponse:
         self._got_any = False
         self._error: WireError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._taker: Taker | None = None  # of what arrives: see `flow`
+        self._trouble: BaseException | None = None  # that it had
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
 
@@ -81,7 +86,10 @@ class UpstreamResponse:
             if self._ended:
                 return None
             waiter = self._waiter = connection.loop.create_future()
-            connection.expect(timeout_s, self._got_any)
+            connection._deadline_kind = (
+                "between_tokens_timeout" if self._got_any else "first_token_timeout"
+            )
+            connection._until(timeout_s)
             try:
                 await waiter
             except asyncio.CancelledError:
@@ -89,8 +97,63 @@ class UpstreamResponse:
                 raise
             finally:
                 self._waiter = None
-                connection.unexpect(self)
+                if connection._response is self:  # else another has it by now, and a wait
+                    connection.deadline = 0.0
         return self._take()
+
+    async def flow(self, take: "Taker", *, timeout_s: float, left_s: float) -> bool:
+        """Give what arrives to `take` at once, in the turn of the loop that it arrives in.
+
+        Args: timeout_s is for each wait, left_s for all together. Returns: True as soon as `take`
+            said True, False at the proper end. Raises: WireError as `next_chunk`, and what `take`
+            raises.
+        """
+        connection = self._connection
+        connection.flow_by, connection.flow_wait_s = connection.loop.time() + left_s, timeout_s
+        while True:
+            if self._queue and take(self._take()):
+                return True
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                return False
+            connection._deadline_kind = (
+                "between_tokens_timeout" if self._got_any else "first_token_timeout"
+            )
+            connection.wait_on()
+            waiter = self._waiter = connection.loop.create_future()
+            self._taker = take
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self.abort()
+                raise
+            finally:
+                told = self._taker is None
+                self._waiter = self._taker = None
+                if connection._response is self:  # else another has it by now, and a wait
+                    connection.deadline = 0.0
+            if self._trouble is not None:
+                trouble, self._trouble = self._trouble, None
+                raise trouble
+            if told:
+                return True
+
+    def hand_over(self) -> None:
+        """To `take`, for as long as it wants more; then whoever awaits `flow` goes on."""
+        taker = self._taker
+        assert taker is not None, "somebody takes what arrives"
+        queue = self._queue
+        data = queue[0] if len(queue) == 1 else b"".join(queue)
+        queue.clear()
+        self._queued = 0
+        try:
+            if not taker(data):
+                return
+        except BaseException as trouble:  # it is of whoever awaits, not of the connection
+            self._trouble = trouble
+        self._taker = None
+        self.wake()
 
     async def read(self, *, limit: int, timeout_s: float) -> bytes:
         """The whole rest of the body. Raises: WireError; `too_large` over `limit` bytes."""
@@ -197,6 +260,7 @@ class WireConnection(asyncio.Protocol):
         self.served = 0  # answers read to their end
         self.idle_since = 0.0
         self.deadline = 0.0  # of the wait under way; 0: none
+        self.flow_by = self.flow_wait_s = 0.0  # of an answer that flows: its end, and each wait
         self.transport: asyncio.Transport | None = None
         self._deadline_kind: WireFailure = "cut"
         self._timer: asyncio.TimerHandle | None = None
@@ -248,15 +312,17 @@ class WireConnection(asyncio.Protocol):
 
     # What a response asks of us.
 
-    def expect(self, timeout_s: float, got_any: bool) -> None:
-        """Time the wait for the next bytes."""
-        self._deadline_kind = "between_tokens_timeout" if got_any else "first_token_timeout"
-        self._until(timeout_s)
-
-    def unexpect(self, response: UpstreamResponse) -> None:
-        """The wait is over. (By now another exchange may have the connection, and a wait.)"""
-        if self._response is response:
-            self.deadline = 0.0
+    def wait_on(self) -> None:
+        """Time the wait for more of an answer that flows."""
+        now = self.loop.time()
+        deadline = now + self.flow_wait_s
+        if deadline > self.flow_by:
+            deadline = self.flow_by
+        timer = self._timer
+        if timer is not None and timer.when() <= deadline:
+            self.deadline = deadline
+        else:
+            self._until(deadline - now)
 
     def resume(self, response: UpstreamResponse) -> None:
         """The reader has taken what waited."""
@@ -301,6 +367,8 @@ class WireConnection(asyncio.Protocol):
             else:
                 self._break(self._trouble or WireError("malformed", f"not HTTP/1.1: {error}"))
             return
+        if response._taker is not None and response._queue:
+            response.hand_over()
         if self._complete:
             self._finish(response)
         elif not self._headed:
@@ -313,8 +381,13 @@ class WireConnection(asyncio.Protocol):
         elif response._queued > _QUEUE_BYTES and not self.paused and self.transport is not None:
             self.paused = True
             self.transport.pause_reading()
-        if response._waiter is not None:
-            response.wake()
+        if response._taker is not None:
+            if not self._complete:
+                self.wait_on()
+            return
+        waiter = response._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def eof_received(self) -> bool:
         self._eof = True

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from pointsman.backends.mending import Odd
 from pointsman.domain.messages import LogprobSummary, Reply, ToolCall
 from pointsman.domain.money import Usage
 
@@ -37,12 +38,14 @@ class _Token(msgspec.Struct):
 
 class _Logprobs(msgspec.Struct):
     content: list[_Token] | None = None
+    token_logprobs: list[float | None] | None = None  # of a completion
 
 
 class _Choice(msgspec.Struct):
     index: int = 0
     delta: _Text | None = None
     message: _Text | None = None
+    text: str | None = None  # of a completion, which has no message
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
@@ -58,6 +61,7 @@ class _CompletionDetails(msgspec.Struct):
 class _Usage(msgspec.Struct):
     prompt_tokens: float | None = None
     completion_tokens: float | None = None
+    total_tokens: float | None = None  # all that some rerankers say
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
     reasoning_tokens: float | None = None  # SGLang's place for it
@@ -73,9 +77,11 @@ class Answer(msgspec.Struct):
     error: Any = None
     object: str | None = None
     message: str | None = None
+    data: list[msgspec.Raw] | None = None  # vectors
+    results: list[msgspec.Raw] | None = None  # documents in their order
 
 
-_MOST_CHARS = 200  # of an id, a model's name, a reason: they go into records
+MOST_CHARS = 200  # of an id, a model's name, a reason: they go into records
 _MOST_TOKENS = 10**9  # of one attempt; more is no count of anything
 _DECODER = msgspec.json.Decoder(Answer)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -88,11 +94,6 @@ def parse(data: bytes) -> Answer:
         return _DECODER.decode(data)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
-
-
-def name_of(said: str | None) -> str | None:
-    """An engine's name for a thing, bounded; None where it gave none, or an empty one."""
-    return said[:_MOST_CHARS] if said else None
 
 
 def error_message(answer: Answer) -> str | None:
@@ -114,8 +115,11 @@ def error_code(answer: Answer) -> str | None:
 def usage_of(answer: Answer) -> Usage | None:
     """The usage the engine reported, None if it said none."""
     said = answer.usage
-    if said is None or (said.prompt_tokens is None and said.completion_tokens is None):
+    if said is None:
         return None
+    if said.prompt_tokens is None and said.completion_tokens is None:
+        total = said.total_tokens
+        return None if total is None else Usage(prompt_tokens=_tokens(total), completion_tokens=0)
     prompt, completion = said.prompt_tokens_details, said.completion_tokens_details
     reasoning = completion.reasoning_tokens if completion else None
     return Usage(
@@ -126,8 +130,22 @@ def usage_of(answer: Answer) -> Usage | None:
     )
 
 
+def only_text(choice: _Choice) -> str | None:
+    """The text of a choice that carries it in `delta.content` and nothing else of note."""
+    delta = choice.delta
+    if delta is None or choice.finish_reason or choice.logprobs is not None or choice.text:
+        return None
+    if choice.message is not None or not isinstance(delta.content, str):
+        return None
+    others = (delta.reasoning_content, delta.reasoning, delta.refusal, delta.tool_calls,
+              delta.function_call, delta.audio)  # fmt: skip
+    return None if any(each is not None for each in others) else delta.content
+
+
 def _tokens(said: float | None) -> int:
     """A count of tokens as an engine may say it, kept within what a count can be."""
+    if not said:
+        return 0
     return int(min(max(said or 0, 0), _MOST_TOKENS))
 
 
@@ -169,6 +187,7 @@ class Assembler:
         "_tools",
         "_unknown",
         "finish_reason",
+        "odd",
     )
 
     def __init__(self) -> None:
@@ -181,22 +200,43 @@ class Assembler:
         self._unknown = False  # some token's logprob was null
         self._other = False  # something came that a Reply has no place for: sound, pictures
         self.finish_reason: str | None = None
+        self.odd: Odd | None = None  # what is wrong with the delta that was taken last
 
     def take(self, choice: _Choice, text: _Text | None) -> bool:
         """Add one delta or message; True if it carried something for the client."""
+        self.odd = None
         # Some engines send "" until the end. The last reason counts, but for a cut answer: it
         # does not become whole by another word.
-        if choice.finish_reason and self.finish_reason != "length":
-            self.finish_reason = choice.finish_reason[:_MOST_CHARS]
-        if choice.logprobs is not None and choice.logprobs.content:
-            for token in choice.logprobs.content:
-                if token.logprob is None or token.logprob > 0.0:  # no probability at all
-                    self._unknown = True
-                    continue
-                self._min = min(self._min, token.logprob)
-                self._sum += token.logprob
-            self._logprobs += len(choice.logprobs.content)
+        if choice.finish_reason:
+            reason = choice.finish_reason[:MOST_CHARS]
+            if reason == self.finish_reason:
+                self.odd = Odd(None, True)
+            elif self.finish_reason != "length":
+                self.finish_reason = reason
+        if choice.logprobs is not None:
+            self._take_logprobs(choice.logprobs)
+        if choice.text:
+            self._content.append(choice.text)
+            return True
         return text is not None and self._take_text(text)
+
+    def take_plain(self, text: str) -> None:
+        """Add a delta of this text alone."""
+        self.odd = None
+        self._content.append(text)
+
+    def _take_logprobs(self, said: _Logprobs) -> None:
+        if said.content:
+            values = [token.logprob for token in said.content]
+        else:
+            values = said.token_logprobs or []
+        for value in values:
+            if value is None or value > 0.0:  # no probability at all
+                self._unknown = True
+                continue
+            self._min = min(self._min, value)
+            self._sum += value
+        self._logprobs += len(values)
 
     def _take_text(self, text: _Text) -> bool:
         content = False
@@ -212,8 +252,8 @@ class Assembler:
         if text.refusal:
             self._refusal.append(text.refusal)
             content = True
-        for position, call in enumerate(text.tool_calls or ()):
-            self._take_tool(call, call.index if call.index is not None else position)
+        if text.tool_calls:
+            self._take_tools(text.tool_calls)
             content = True
         if text.function_call is not None:
             self._take_tool(_ToolCall(function=text.function_call), 0)
@@ -229,7 +269,16 @@ class Assembler:
         self._other |= any("text" not in part for part in known)  # a picture is an answer too
         return bool(said) or self._other
 
-    def _take_tool(self, call: _ToolCall, index: int) -> None:
+    def _take_tools(self, calls: list[_ToolCall]) -> None:
+        places = [
+            self._take_tool(call, call.index if call.index is not None else position)
+            for position, call in enumerate(calls)
+        ]
+        if any(call.index != place for call, place in zip(calls, places, strict=True)):
+            self.odd = Odd(places, self.odd is not None)
+
+    def _take_tool(self, call: _ToolCall, index: int) -> int:
+        """The call's own index, which is the engine's unless that is another call's."""
         slot = self._slots.get(index, index)
         partial = self._tools.get(slot)
         if partial is not None and partial.followed_by(call):  # Ollama's index was always 0
@@ -238,11 +287,14 @@ class Assembler:
         if partial is None:
             partial = self._tools[slot] = _PartialCall()
         partial.take(call)
+        return slot
 
     @property
     def empty(self) -> bool:
         """True when nothing came that anyone could use, not even a reason for it."""
-        something = any(self._content) or self._tools or self._refusal or self._reasoning
+        if self._content and any(self._content):
+            return False
+        something = self._tools or self._refusal or self._reasoning
         return not (something or self._other or self.finish_reason == "content_filter")
 
     @property
@@ -259,7 +311,7 @@ class Assembler:
             content="".join(self._content),
             reasoning="".join(self._reasoning),
             refusal="".join(self._refusal),
-            tool_calls=tuple(call.whole(index) for index, call in sorted(self._tools.items())),
+            tool_calls=tuple([self._tools[index].whole(index) for index in sorted(self._tools)]),
             finish_reason=self.finish_reason,
             logprobs=LogprobSummary(
                 minimum=self._min, mean=self._sum / self._logprobs, tokens=self._logprobs

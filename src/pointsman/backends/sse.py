@@ -31,10 +31,14 @@ class SseSplitter:
 
         Raises: WireError `too_large` when one event outgrows the bound.
         """
-        if not self._partial and not self._data and not self._after_cr and not self._start:
-            events = _usual(data)
-            if events is not None and len(data) <= self._max:
-                return events
+        if not (self._partial or self._data or self._after_cr or self._start):
+            if data.count(b"\n") == 2 and data[:6] == b"data: " and data[-2:] == b"\n\n":
+                if b"\r" not in data and len(data) <= self._max:  # one event, as most
+                    return [data[6:-2]]
+            else:
+                events = _usual(data)
+                if events is not None and len(data) <= self._max:
+                    return events
         return self._walk(data) if data else []
 
     def _walk(self, data: bytes) -> list[bytes]:
