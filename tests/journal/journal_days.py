@@ -8,7 +8,7 @@ from journal_facts import a_config, an_admission, an_attempt, an_end, an_outcome
 
 from pointsman.domain.ids import outcome_id, trace_id
 from pointsman.domain.records import Failure, Record
-from pointsman.domain.verdict import GateResult
+from pointsman.domain.verdict import GateResult, Screening
 
 DAY_US = 86_400_000_000
 FIRST_DAY = 20_000
@@ -34,6 +34,10 @@ def requests(
             tenant=tenant,
             task=chance.choice(("support", "ticket", None)),
             route=chance.choice(("thrifty", "plain")),
+            prompt=chance.choice((None, "p@v1", "p@v2")),
+            config=chance.choice(("c1", "c2")),
+            tags=chance.choice(({}, {"language": "de"}, {"language": "en", "plan": "pro"})),
+            policy=chance.choice((None, Screening(policies=("safe@1", "kind@2")))),
         )
         if chance.random() < 0.97:
             yield _end(trace, at_us + 400_000, chance)
@@ -46,6 +50,8 @@ def requests(
                 outcome=chance.choice(OUTCOMES),
                 id=outcome_id(late_us // 1000, chance.randbytes(10)),
                 key=f"k{chance.randrange(count)}" if chance.random() < 0.2 else None,
+                source=chance.choice(("api", "judge:fair", "rater:ada")),
+                cost_usd_picos=chance.choice((0, 0, chance.randrange(10**8))),
             )
 
 
@@ -75,6 +81,8 @@ def _attempts(chance: random.Random, *, delivered: bool) -> Iterator[Any]:
             cost_usd_picos=chance.randrange(10**9),
             failure=Failure(kind=chance.choice(("cut", "busy"))) if failed else None,
             gate=gate if step == 0 and chance.random() < 0.7 else None,
+            policy=Screening(policies=("kind@2",)) if chance.random() < 0.3 else None,
+            model=chance.choice(("m1", "m2", None)),
         )
 
 

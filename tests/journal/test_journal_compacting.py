@@ -4,12 +4,20 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from journal_days import DAY_US, FIRST_DAY, days
 from journal_facts import CHILD, child_environment, numbered, read_ids, sealed_files, write
 
-from pointsman.domain.records import ConfigRecord, OutcomeRecord, Record
+from pointsman.domain.identity import identity_of
+from pointsman.domain.records import (
+    ConfigRecord,
+    OutcomeRecord,
+    Record,
+    RetentionRecord,
+    ServedRecord,
+)
 from pointsman.journal import (
     JournalReader,
     Superseded,
@@ -120,7 +128,11 @@ def test_old_files_are_dropped_whole_and_the_rest_still_verifies(tmp_path: Path)
     roll_all(tmp_path)
     report = drop_records(tmp_path, before_us=before_us)
     assert report.state == "dropped"
-    kept = [record for record in iter_records(tmp_path) if not isinstance(record, ConfigRecord)]
+    kept = [
+        record
+        for record in iter_records(tmp_path)
+        if not isinstance(record, ConfigRecord | RetentionRecord)
+    ]
     assert kept == [record for record in facts[-len(kept) :]]
     assert verify(tmp_path).ok
     assert [r.digest for r in iter_records(tmp_path) if isinstance(r, ConfigRecord)] == ["abc"]
@@ -128,6 +140,14 @@ def test_old_files_are_dropped_whole_and_the_rest_still_verifies(tmp_path: Path)
         days_left = [row["day"] for row in reader.query("rolled_days")]
         assert days_left == [FIRST_DAY, FIRST_DAY + 1, FIRST_DAY + 2]
         assert sum(row["n"] for row in reader.query("rollups") if row["part"] == "requests") == 90
+
+
+def test_what_was_served_is_carried_on_where_its_file_goes(tmp_path: Path) -> None:
+    identity = identity_of("m", "vllm")
+    served = ServedRecord(id="sv_1", at_us=3, deployment="d", identity=identity)
+    seal_each(tmp_path, [[served, *numbered(3)]])
+    assert drop_records(tmp_path, before_us=4_000).records == 4
+    assert [r for r in iter_records(tmp_path) if isinstance(r, ServedRecord)] == [served]
 
 
 def test_a_file_with_one_younger_record_is_kept(tmp_path: Path) -> None:
@@ -138,12 +158,16 @@ def test_a_file_with_one_younger_record_is_kept(tmp_path: Path) -> None:
     assert verify(tmp_path).ok
 
 
+class Accepts:
+    windows: ClassVar = {"": 0}
+
+    def __call__(self, task: str | None, facts: object) -> str:
+        return "accepted"
+
+
 def roll_all(root: Path) -> None:
     while (
-        roll_up(
-            root, judge=lambda task, at_us, facts: "accepted", rules={"": "r"}, today=FIRST_DAY + 99
-        ).state
-        == "rolled up"
+        roll_up(root, judge=Accepts(), rules={"": "r"}, today=FIRST_DAY + 99).state == "rolled up"
     ):
         pass
 

@@ -1,8 +1,10 @@
 """The named queries on a small journal whose answers are known, sealed and unsealed alike."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from journal_facts import (
@@ -16,8 +18,18 @@ from journal_facts import (
 )
 
 from pointsman.domain.errors import UsageError
+from pointsman.domain.identity import identity_of
 from pointsman.domain.money import Usage
-from pointsman.domain.records import BodyRef, ErasureRecord, Failure, Record
+from pointsman.domain.records import (
+    AcknowledgementRecord,
+    BodyRef,
+    Drawn,
+    ErasureRecord,
+    Failure,
+    Record,
+    SamplingRecord,
+    ServedRecord,
+)
 from pointsman.domain.verdict import GateResult
 from pointsman.journal import QUERIES, JournalReader, JournalWriter, roll_up, seal
 from pointsman.journal.frames import decode_record, next_chain
@@ -76,6 +88,8 @@ REQUIRED = {
     "trace": "tr_1",
     "response_id": "r-1",
     "references": ["tr_1"],
+    "traces": ["tr_1"],
+    "ids": ["sv_1"],
     "now_us": 10**15,
 }
 
@@ -97,6 +111,7 @@ def test_requests_join_an_admission_to_its_end(reader: JournalReader) -> None:
     running, failed, delivered = reader.query("requests")
     attempts = json.loads(delivered.pop("attempts"))
     assert [attempt["deployment"] for attempt in attempts] == ["small", "large"]
+    assert str(delivered.pop("writer")).endswith(f"-{os.getpid()}")
     assert delivered == {
         "trace": "tr_1",
         "at_us": 10,
@@ -120,6 +135,8 @@ def test_requests_join_an_admission_to_its_end(reader: JournalReader) -> None:
         "delivered": 1,
         "deployment": "large",
         "error": None,
+        "segment": None,
+        "policy": None,
     }
     assert (failed["trace"], failed["status"], failed["error"]) == (
         "tr_2",
@@ -288,14 +305,29 @@ def test_a_query_sees_what_was_appended_just_before_it(tmp_path: Path) -> None:
             assert len(reader.query("outcomes")) == n
 
 
+class _Accepts:
+    windows: ClassVar = {"": 0}
+
+    def __call__(self, task: str | None, facts: object) -> str:
+        return "accepted"
+
+
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_query_gives_its_documented_columns(tmp_path: Path, name: str) -> None:
     query = QUERIES[name]
     kept = BodyRef(digest="a" * 64, size=3, pack="p")
     erasure = ErasureRecord(id="er_1", at_us=9_000, tenant="acme", keys=("sk_1",), bodies=2)
-    write(tmp_path, [*FACTS, an_admission("tr_4", request=kept), erasure])
+    served = ServedRecord(id="sv_1", at_us=1, deployment="d", identity=identity_of("m", "vllm"))
+    noted = AcknowledgementRecord(alarm="al_1", at_us=9_001, by="ada")
+    judged = an_outcome(77, source="judge:fair", outcome="judged", value=True)
+    drawn = SamplingRecord(
+        id="dw_1", at_us=9_003, by="ada", task="support", pool=1, since_us=0, until_us=9,
+        drawn=(Drawn(trace="tr_1", chance=1.0),),
+    )  # fmt: skip
+    facts = [an_admission("tr_4", request=kept), erasure, served, noted, judged, drawn]
+    write(tmp_path, [*FACTS, *facts])
     seal(tmp_path)
-    roll_up(tmp_path, judge=lambda *facts: "accepted", rules={"": "r"}, today=1)
+    roll_up(tmp_path, judge=_Accepts(), rules={"": "r"}, today=1)
     with JournalReader(tmp_path) as reader:
         rows = reader.query(name, {key: REQUIRED[key] for key in query.required})
     assert rows

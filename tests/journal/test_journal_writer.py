@@ -153,6 +153,20 @@ def test_a_full_disk_refuses_with_what_why_next_and_keeps_no_half_record(tmp_pat
     assert verify(tmp_path).ok
 
 
+def test_a_writer_is_unfit_after_a_failed_write_until_one_can_be_made(tmp_path: Path) -> None:
+    filling = FillingDisk(room=700)
+    with JournalWriter(tmp_path, disk=filling.disk()) as writer:
+        writer.check_fitness()
+        append_until_refused(writer)
+        writer.check_fitness()  # a write was tried, and this disk took it
+        home = layout(tmp_path).home
+        moved = home.rename(tmp_path / "elsewhere")
+        with pytest.raises(JournalUnavailable, match="lost its file"):
+            writer.check_fitness()
+        moved.rename(home)
+        writer.check_fitness()
+
+
 def test_a_part_that_could_not_be_cut_is_no_record_and_is_cut_later(tmp_path: Path) -> None:
     filling = FillingDisk(room=700, truncates=False)
     with JournalWriter(tmp_path, disk=filling.disk()) as writer:

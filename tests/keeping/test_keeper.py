@@ -14,13 +14,22 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "journal"))
 from journal_days import FIRST_DAY, days
 from journal_facts import numbered, read_ids, write
 
+from pointsman.audit import parse_notes, verify_journal
 from pointsman.domain.errors import StateUnavailable
 from pointsman.domain.ports import Lease
-from pointsman.domain.records import ConfigRecord
-from pointsman.domain.task import Configuration, JournalSettings, KeepingSettings, StateSettings
+from pointsman.domain.records import ConfigRecord, RetentionRecord
+from pointsman.domain.task import (
+    AnchorSettings,
+    AuditSettings,
+    Configuration,
+    JournalSettings,
+    KeepingSettings,
+    StateSettings,
+)
 from pointsman.journal import JournalReader, JournalWriter, iter_records, read_manifest, verify
 from pointsman.journal.layout import layout
-from pointsman.keeping.child import KeeperProcess
+from pointsman.keeping import child
+from pointsman.keeping.child import KeeperProcess, written
 from pointsman.keeping.jobs import JOBS, Work
 from pointsman.keeping.keeper import Keeper, Told, run
 from pointsman.keeping.status import journal_status
@@ -56,6 +65,25 @@ def test_a_round_seals_compacts_and_sums_up(tmp_path: Path) -> None:
     assert [each.day - FIRST_DAY for each in manifest.rollups] == [0, 1, 2]
     assert list(iter_records(tmp_path)) == facts
     assert verify(tmp_path).ok
+
+
+def test_each_round_takes_what_was_written_into_the_audit_log(tmp_path: Path) -> None:
+    write(tmp_path, numbered(3))
+    clock, kept_elsewhere = SetClock(NOON_US), tmp_path / "elsewhere.txt"
+    kept = Kept(tmp_path, clock, FakeLeases(), FakeSchedules())
+    lost = AnchorSettings(file=str(tmp_path / "not-mounted" / "kept.txt"))
+    kept.work.audit = AuditSettings(anchors=(lost, AnchorSettings(file=str(kept_elsewhere))))
+    told = kept.keeper.round()
+    assert told.did["journal.audit"] == ["took 3 records into the audit log"]
+    assert "not-mounted" in told.errors["journal.audit"]  # and the other anchor has it all the same
+    clock.passes(61)
+    assert "journal.audit" not in kept.keeper.round().did  # nothing new: no checkpoint
+    write(tmp_path, numbered(2))
+    clock.passes(61)
+    kept.keeper.round()
+    given = list(parse_notes(kept_elsewhere.read_text()))
+    assert [each.size for each in given] == [3, 5]
+    assert verify_journal(tmp_path, checkpoints=given).ok
 
 
 def test_what_is_not_due_is_not_done(tmp_path: Path) -> None:
@@ -139,7 +167,7 @@ def test_records_go_after_their_days_and_sums_stay(tmp_path: Path) -> None:
         told = kept.keeper.round()
         clock.passes(86_000)
     assert told.errors == {}
-    assert all(isinstance(each, ConfigRecord) for each in iter_records(tmp_path))
+    assert all(isinstance(each, ConfigRecord | RetentionRecord) for each in iter_records(tmp_path))
     with JournalReader(tmp_path) as reader:
         rows = reader.query("rollups")
     assert sum(row["n"] for row in rows if row["part"] == "requests") == 90
@@ -210,6 +238,44 @@ def test_a_child_process_keeps_the_journal_and_ends_with_its_parent(tmp_path: Pa
 
     asyncio.run(go())
     assert read_ids(tmp_path) == [record.id for record in numbered(5)]
+
+
+def test_between_distant_rounds_there_is_no_process(tmp_path: Path) -> None:
+    write(tmp_path, numbered(5))
+
+    async def go() -> None:
+        process = KeeperProcess()
+        process.start(a_configuration(tmp_path, keeping=KeepingSettings(every_s=60)))
+        try:
+            await until(lambda: process._process and process._process.returncode is not None)
+            assert process._process.returncode == 0  # type: ignore[union-attr]
+            assert process.status["status"] == "keeper"
+            assert "journal.seal" in process.status["jobs"]
+        finally:
+            await process.stop()
+
+    asyncio.run(go())
+    assert read_manifest(layout(tmp_path)).files
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_distant_round_comes_when_something_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: bool
+) -> None:
+    write(tmp_path, numbered(5))
+    process = KeeperProcess()
+    process._every_s, process._journal = 0.01, tmp_path
+    monkeypatch.setattr(child, "_LONGEST_S", 0.05)
+
+    async def go() -> float:
+        before, started = written(tmp_path), asyncio.get_running_loop().time()
+        waiting = asyncio.ensure_future(process._wait_for_work(before))
+        if writes:
+            write(tmp_path, numbered(1, start=5))
+        await asyncio.wait_for(waiting, 30)
+        return asyncio.get_running_loop().time() - started
+
+    assert asyncio.run(go()) >= (0.01 if writes else 0.05)
 
 
 def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:

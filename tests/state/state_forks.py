@@ -1,5 +1,6 @@
 """Work in forked processes: at once, or killed -9 at a given statement."""
 
+import gc
 import os
 import pickle
 import signal
@@ -67,6 +68,7 @@ def _killed_at(statement: int, work: Callable[[Any], Any], given: Any) -> None:
 
 
 def _run(work: Callable[[], Any], write: int) -> None:
+    gc.freeze()  # what other threads of the parent held half done is not for us to collect
     code = 1
     try:
         given = work()

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pointsman.journal.envelopes import Content
     from pointsman.journal.erasing import Erased, Packs, erase_due, erase_keys, erase_refs
     from pointsman.journal.faults import Fault
+    from pointsman.journal.holders import identity, is_writing
     from pointsman.journal.manifest import Manifest, Superseded, read_manifest
+    from pointsman.journal.planning import CompactPlan, SealPlan, plan_compact, plan_seal
     from pointsman.journal.queries import QUERIES, NamedQuery
     from pointsman.journal.reader import JournalReader, iter_records
     from pointsman.journal.recovery import (
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from pointsman.journal.writer import JournalWriter, open_journal
 
 _HOMES = {
+    "identity": "holders",
+    "is_writing": "holders",
     "Manifest": "manifest",
     "read_manifest": "manifest",
     "restore": "backups",
@@ -38,6 +42,10 @@ _HOMES = {
     "drop_records": "dropping",
     "DropReport": "dropping",
     "compact": "compacting",
+    "plan_seal": "planning",
+    "plan_compact": "planning",
+    "SealPlan": "planning",
+    "CompactPlan": "planning",
     "CompactReport": "compacting",
     "Content": "envelopes",
     "erase_refs": "erasing",
@@ -71,6 +79,7 @@ __all__ = [
     "QUERIES",
     "BackupReport",
     "Cipher",
+    "CompactPlan",
     "CompactReport",
     "Content",
     "DropReport",
@@ -84,6 +93,7 @@ __all__ = [
     "Packs",
     "Recovery",
     "RollReport",
+    "SealPlan",
     "SealReport",
     "SegmentReader",
     "Superseded",
@@ -94,10 +104,14 @@ __all__ = [
     "erase_due",
     "erase_keys",
     "erase_refs",
+    "identity",
+    "is_writing",
     "iter_records",
     "open_cipher",
     "open_journal",
     "open_master_key",
+    "plan_compact",
+    "plan_seal",
     "read_manifest",
     "read_segment",
     "recover",

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pointsman.journal.recovery import SegmentReader
 from pointsman.journal.verifying import VerifyReport, verify
 
 _PART = 1 << 20
+_AUDIT_FIRST = ("checkpoints.txt", "head.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ def backup(root: str | os.PathLike[str], to: str | os.PathLike[str]) -> BackupRe
         copied = _Copied()
         manifest = read_manifest(source)
         target.create()
+        # What the audit log says it holds comes before the records, its hashes after them: it
+        # never names a record that is not in the copy.
+        copied.named(source.audit, target.audit, _AUDIT_FIRST)
         for file in manifest.files:
             copied.link(source.sealed / file.name, target.sealed / file.name)
         for rollup in manifest.rollups:
@@ -60,8 +65,9 @@ def backup(root: str | os.PathLike[str], to: str | os.PathLike[str]) -> BackupRe
                 )
         for path in pack_paths(source):
             copied.prefix(path, target.bodies / path.name, path.stat().st_size)
+        copied.named(source.audit, target.audit, _audit_rest(source))
         replace_manifest(target, manifest)
-    for directory in (target.sealed, target.rollups, target.segments, target.bodies):
+    for directory in (target.sealed, target.rollups, target.segments, target.bodies, target.audit):
         sync_directory(directory)
     return copied.report(target, _checked(to, "the copy"))
 
@@ -81,8 +87,10 @@ def restore(source: str | os.PathLike[str], to: str | os.PathLike[str]) -> Backu
     fresh = layout(Path(to).with_name(Path(to).name + ".restoring"))
     shutil.rmtree(fresh.root, ignore_errors=True)
     fresh.create()
-    for name in ("sealed", "rollups", "segments", "bodies"):
+    for name in ("sealed", "rollups", "segments", "bodies", "audit"):
         into: Path = getattr(fresh, name)
+        if not getattr(at, name).is_dir():  # a backup of before there was an audit log
+            continue
         for path in sorted(getattr(at, name).iterdir()):
             copied.prefix(path, into / path.name, path.stat().st_size)
         sync_directory(into)
@@ -125,10 +133,27 @@ class _Copied:
         self._files += 1
         self._bytes += size - left
 
+    def named(self, source: Path, target: Path, names: Iterable[str]) -> None:
+        """Those of a directory's files that are there."""
+        for name in names:
+            path = source / name
+            if path.is_file():
+                self.prefix(path, target / name, path.stat().st_size)
+
     def report(self, target: Layout, verified: VerifyReport) -> BackupReport:
         return BackupReport(
             str(target.root), verified.records, self._files, self._bytes, self._linked
         )
+
+
+def _audit_rest(where: Layout) -> list[str]:
+    if not where.audit.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in where.audit.iterdir()
+        if path.is_file() and path.name not in (*_AUDIT_FIRST, "log.lock")
+    )
 
 
 def _good_bytes(where: Layout, name: str) -> int:

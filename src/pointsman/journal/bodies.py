@@ -31,6 +31,9 @@ _ERASED = 1  # reads as erased from here on
 _ZEROED = 2  # and the zeros are on the disk, so that erasing again has nothing to do
 _ENTRY = struct.Struct("<4sIQ32sqB")
 _CRC = struct.Struct("<I")
+_CRC_BYTES = _CRC.size
+_pack, _pack_crc = _ENTRY.pack, _CRC.pack
+_value, _extend = google_crc32c.value, google_crc32c.extend
 _FOR_EVER = 0
 _MOST_KEY = 255  # bytes of a key's id
 _FLAGS_AT = 4
@@ -63,13 +66,12 @@ class Entry(NamedTuple):
 
 def encode_entry(wrapped: Wrapped, *, key: str | None = None, until_us: int | None = None) -> bytes:
     """The bytes that go before the rest of an envelope in a pack."""
-    crc = google_crc32c.extend(google_crc32c.value(wrapped.head), wrapped.rest)
-    size = _CRC.size + len(wrapped.head) + len(wrapped.rest)
-    named = (key or "").encode("ascii")
-    head = _ENTRY.pack(
-        _MAGIC, wrapped.flags, size, wrapped.digest, until_us or _FOR_EVER, len(named)
-    )
-    return head + named + _CRC.pack(crc) + wrapped.head
+    first, rest = wrapped.head, wrapped.rest
+    crc = _extend(_value(first), rest)
+    size = _CRC_BYTES + len(first) + len(rest)
+    named = key.encode("ascii") if key else b""
+    head = _pack(_MAGIC, wrapped.flags, size, wrapped.digest, until_us or _FOR_EVER, len(named))
+    return b"".join((head, named, _pack_crc(crc), first))
 
 
 def walk_pack(path: Path) -> Iterator[Entry]:

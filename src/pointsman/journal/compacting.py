@@ -22,6 +22,7 @@ from pointsman.journal.manifest import (
 from pointsman.journal.parquet import describe, rows_per_group, write_parquet
 from pointsman.journal.tables import parquet_files, scratch_directory
 
+COMPACT_BYTES = 128 * 1024 * 1024  # of the files that become one
 _DAY_US = 86_400_000_000
 _UNPACKED = 12  # bytes of payload per byte of sealed file, about: only row groups depend on it
 
@@ -41,7 +42,7 @@ class CompactReport:
 def compact(
     root: str | os.PathLike[str],
     *,
-    max_bytes: int = 128 * 1024 * 1024,
+    max_bytes: int = COMPACT_BYTES,
     threads: int = 1,
     memory_mb: int = 512,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,

@@ -1,6 +1,7 @@
 """Dropping: whole sealed files whose every record was kept long enough; sums of days stay."""
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from pointsman.domain.ids import retention_id
+from pointsman.domain.records import DroppedRun, RetentionRecord
 from pointsman.journal.frames import decode_record
 from pointsman.journal.layout import Layout, layout
 from pointsman.journal.manifest import (
@@ -21,6 +24,8 @@ from pointsman.journal.manifest import (
 )
 from pointsman.journal.tables import connect, parquet_files, scratch_directory
 from pointsman.journal.writer import JournalWriter
+
+_MOST_RUNS = 4000  # in one record, which may have a mebibyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +42,18 @@ def drop_records(
     root: str | os.PathLike[str],
     *,
     before_us: int,
+    clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    entropy: Callable[[int], bytes] = os.urandom,
     allowed: Callable[[], bool] = lambda: True,
     reached: Callable[[str], None] = lambda point: None,
 ) -> DropReport:
     """Take files out of the journal that hold nothing from `before_us` on.
 
     What stays: the roll-ups of their days, and in the manifest how the chain went through them, so
-    that verifying what is left still holds. A file waits where a day of it is not rolled up, or
-    where it alone holds the configuration of a request that stays. Bodies are erased by their own
-    retention, which is shorter. May be killed at any point.
+    that verifying what is left still holds. What went is a record, written before it goes.
+    Configurations and identities of models that records which stay may name are appended again. A
+    file waits where a day of it is not rolled up. Bodies are erased by their own retention, which
+    is shorter. May be killed at any point.
     Raises: Superseded; CheckFailed when the manifest cannot be read; OSError.
     """
     where = layout(root).create()
@@ -60,7 +68,7 @@ def drop_records(
         waiting = len(old) - len(ready)
         if not ready:
             return DropReport("nothing to drop", waiting=waiting)
-        _carry_configurations(root, ready)
+        _carry_named(root, ready, _witness(ready, before_us, clock_ms(), entropy))
         reached("carried")
         publish(where, without(manifest, ready), allowed)
         reached("published")
@@ -72,21 +80,56 @@ def drop_records(
     )
 
 
-def _carry_configurations(root: str | os.PathLike[str], going: Sequence[SealedFile]) -> None:
-    """Append what came into force in these files again: requests that stay may name it."""
+def _witness(
+    going: Sequence[SealedFile], before_us: int, now_ms: int, entropy: Callable[[int], bytes]
+) -> list[RetentionRecord]:
+    """What goes, as records; several where one would be too long."""
+    segments = sorted(
+        (segment for file in going for segment in file.segments),
+        key=lambda each: (each.writer, each.seq),
+    )
+    runs: list[DroppedRun] = []
+    for each in segments:
+        last = runs[-1] if runs else None
+        if last is not None and (last.writer, last.last_seq + 1) == (each.writer, each.seq):
+            runs[-1] = msgspec.structs.replace(
+                last, last_seq=each.seq, records=last.records + each.records
+            )
+        else:
+            runs.append(
+                DroppedRun(
+                    writer=each.writer, first_seq=each.seq, last_seq=each.seq, records=each.records
+                )
+            )
+    return [
+        RetentionRecord(
+            id=retention_id(now_ms, entropy(10)), at_us=now_ms * 1000, before_us=before_us,
+            dropped=tuple(runs[start : start + _MOST_RUNS]),
+        )
+        for start in range(0, len(runs), _MOST_RUNS)
+    ]  # fmt: skip
+
+
+def _carry_named(
+    root: str | os.PathLike[str], going: Sequence[SealedFile], witness: Sequence[RetentionRecord]
+) -> None:
+    """Append what goes, and again what stays may need of it: configurations, identities, and what
+    went before."""
     where = layout(root)
     staying = [each for each in read_manifest(where).files if each not in going]
-    carried = _configurations(where, going)
-    for digest in _configurations(where, staying):
-        carried.pop(digest, None)
-    if carried:
-        with JournalWriter(root) as writer:
-            for payload in carried.values():
-                writer.append(decode_record(payload))
+    carried = _named(where, going)
+    for name in _named(where, staying):
+        carried.pop(name, None)
+    with JournalWriter(root) as writer:
+        for payload in carried.values():
+            writer.append(decode_record(payload))
+        for record in witness:
+            writer.append(record)
 
 
-def _configurations(where: Layout, files: Sequence[SealedFile]) -> dict[str, str]:
-    """The latest record of each configuration in these files, by its digest."""
+def _named(where: Layout, files: Sequence[SealedFile]) -> dict[str, str]:
+    """The latest record in these files of each configuration, served model and retention, by its
+    digest or id."""
     if not files:
         return {}
     with scratch_directory() as scratch:
@@ -95,9 +138,9 @@ def _configurations(where: Layout, files: Sequence[SealedFile]) -> dict[str, str
         )
         try:
             rows = connection.execute(
-                "SELECT digest, arg_max(payload, at_us)"  # noqa: S608
+                "SELECT coalesce(digest, id) AS name, arg_max(payload, at_us)"  # noqa: S608
                 f" FROM {parquet_files(where.sealed / file.name for file in files)}"
-                " WHERE kind = 'config' GROUP BY digest"
+                " WHERE kind IN ('config', 'served', 'retention') GROUP BY name"
             ).fetchall()
         finally:
             connection.close()

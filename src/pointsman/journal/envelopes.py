@@ -9,18 +9,29 @@ digest      HMAC-SHA256 of plain, under the subject's key or the salt
 import hmac
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from pointsman.domain.ports import SubjectKey
 from pointsman.journal.encryption import Cipher
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 SEALED = 4  # bits beside those of erasure in the flags of an entry
 SALTED = 8
 SALT_BYTES = 32
 _LENGTH = struct.Struct("<I")
+_JOINED_BYTES = 16_384  # copying less than this is cheaper than a second call
+_BLOCK_BYTES = 64  # of SHA-256
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
-class Wrapped(NamedTuple):
+class Wrapped(msgspec.Struct, frozen=True, gc=False):
     """What goes into a pack, in two parts so that a large body is not copied."""
 
     head: bytes
@@ -51,8 +62,8 @@ def wrap(
     head = _LENGTH.pack(len(features)) + features
     if key is None:
         salt = entropy(SALT_BYTES)
-        return Wrapped(salt + head, body, _digest(salt, head, body), SALTED)
-    digest = _digest(key.secret, head, body)
+        return Wrapped(salt + head, body, _mac(_states(salt), head, body), SALTED)
+    digest = _mac(_known_states(key.secret), head, body)
     if cipher is None:
         return Wrapped(head, body, digest, 0)
     return Wrapped(b"", cipher.seal(key, head + body), digest, SEALED)
@@ -90,8 +101,29 @@ def unwrap(
 
 
 def _digest(secret: bytes, head: bytes, rest: bytes) -> bytes:
-    if len(rest) < 16_384:  # one call for the usual body: half the time
-        return hmac.digest(secret, head + rest, "sha256")
-    mac = hmac.new(secret, head, "sha256")
-    mac.update(rest)
-    return mac.digest()
+    return _mac(_known_states(secret), head, rest)
+
+
+def _mac(states: "tuple[HASH, HASH]", head: bytes, rest: bytes) -> bytes:
+    """HMAC-SHA256 of both parts, from states that already hold the padded key.
+
+    OpenSSL's own HMAC sets itself up anew each time, which is most of what 1 KiB costs.
+    Source: RFC 2104, whose section 4 suggests it.
+    """
+    mac, last = states[0].copy(), states[1].copy()
+    if len(rest) < _JOINED_BYTES:
+        mac.update(head + rest)
+    else:
+        mac.update(head)
+        mac.update(rest)
+    last.update(mac.digest())
+    return last.digest()
+
+
+def _states(secret: bytes) -> "tuple[HASH, HASH]":
+    assert len(secret) <= _BLOCK_BYTES, "a longer key would have to be hashed first"
+    block = secret.ljust(_BLOCK_BYTES, b"\x00")
+    return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
+
+
+_known_states = lru_cache(maxsize=64)(_states)  # of the subjects of the moment

@@ -51,6 +51,16 @@ def erase_due(root: str | os.PathLike[str], *, now_us: int) -> Erased:
     return Packs(root).erase_due(now_us=now_us)
 
 
+def count_due(root: str | os.PathLike[str], *, now_us: int) -> Erased:
+    """What `erase_due` would erase; nothing is changed. Raises: OSError."""
+    done = Erased()
+    for path in pack_paths(layout(root)):
+        done = _erase(
+            path, lambda entry: (entry.until_us or now_us + 1) <= now_us, done, only_count=True
+        )
+    return done
+
+
 def erase_keys(
     root: str | os.PathLike[str], keys: Collection[str], *, only_count: bool = False
 ) -> Erased:

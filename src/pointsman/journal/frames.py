@@ -6,6 +6,7 @@ chain   sha256(chain before || payload); the closing mark is a frame without pay
 """
 
 import struct
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,12 +14,20 @@ import google_crc32c
 import msgspec
 
 from pointsman.domain.records import (
+    AccessRecord,
+    AcknowledgementRecord,
     Admission,
+    AlarmRecord,
+    AlertRecord,
     ConfigRecord,
     End,
     ErasureRecord,
     OutcomeRecord,
     Record,
+    RetentionRecord,
+    ReviewRecord,
+    SamplingRecord,
+    ServedRecord,
 )
 from pointsman.journal.layout import WRITER_MAX
 
@@ -33,9 +42,24 @@ FRAME = struct.Struct("<II32s")
 HEADER_BYTES = _HEADER.size + _CRC.size
 FRAME_BYTES = FRAME.size
 
-RECORD_TYPES = Admission | End | OutcomeRecord | ConfigRecord | ErasureRecord
+RECORD_TYPES = (
+    Admission
+    | End
+    | OutcomeRecord
+    | ConfigRecord
+    | ServedRecord
+    | ErasureRecord
+    | RetentionRecord
+    | AccessRecord
+    | ReviewRecord
+    | SamplingRecord
+    | AlarmRecord
+    | AcknowledgementRecord
+    | AlertRecord
+)
 
-_encode = msgspec.json.Encoder().encode
+# The JSON of a record, as the chain hashes it.
+encode_record: Callable[[Record], bytes] = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RECORD_TYPES).decode
 _crc32c = google_crc32c.value
 _pack_frame = FRAME.pack
@@ -56,11 +80,6 @@ class Frame(NamedTuple):
     offset: int  # of the frame in the file, bytes
     payload: bytes  # the exact JSON that was appended
     chain: bytes
-
-
-def encode_record(record: Record) -> bytes:
-    """The JSON of a record, as the chain hashes it."""
-    return _encode(record)
 
 
 def decode_record(payload: bytes | str) -> Record:

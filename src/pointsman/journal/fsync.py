@@ -45,10 +45,10 @@ class GroupSync:
     def __init__(self, batch: Callable[[], Batch], *, window_s: float, disk: Disk) -> None:
         self.fault: JournalUnavailable | None = None
         self.synced = 0  # writes that are on the disk
+        self.awake = False  # the thread knows that something was written
         self._batch = batch
         self._delay_s = window_s / 2
         self._disk = disk
-        self._awake = False
         self._stop = False
         self._wake = threading.Event()
         self._urgent = threading.Event()
@@ -57,10 +57,10 @@ class GroupSync:
         self._thread.start()
 
     def touched(self) -> None:
-        """Something was written; called after every write, so it takes no lock when awake."""
-        if not self._awake:
-            self._awake = True
-            self._wake.set()
+        """Something was written, and `awake` is False: it is looked at after every write, so
+        that this takes its lock only then."""
+        self.awake = True
+        self._wake.set()
 
     def check(self) -> None:
         """Raises: JournalUnavailable once an fsync has failed, and for ever after."""
@@ -89,7 +89,7 @@ class GroupSync:
 
     def _hurry(self) -> None:
         self._urgent.set()
-        self._awake = True
+        self.awake = True
         self._wake.set()
 
     def _run(self) -> None:
@@ -100,7 +100,7 @@ class GroupSync:
             last = self._stop
             self._wake.clear()
             self._urgent.clear()
-            self._awake = False  # a write from here on wakes us again
+            self.awake = False  # a write from here on wakes us again
             try:
                 self._round(self._batch())
             except JournalUnavailable as fault:

@@ -17,11 +17,12 @@ class GrowingFile:
     `length` is the last good length. `synced` is for the thread that flushes (bytes).
     """
 
-    __slots__ = ("_disk", "fd", "length", "path", "synced", "torn")
+    __slots__ = ("_disk", "fd", "length", "name", "path", "synced", "torn")
 
     def __init__(self, fd: int, path: Path, *, disk: Disk, length: int = 0) -> None:
         self.fd = fd
         self.path = path
+        self.name = path.name  # asked for with every body; Path works it out each time
         self.length = length
         self.synced = 0
         self.torn = False
@@ -52,28 +53,28 @@ class GrowingFile:
         """
         if self.torn:
             self._mend()
-        offset = self.length
+        offset, size = self.length, len(data)
         try:
             done = self._disk.write(self.fd, data)
-            if done != len(data):
+            if done != size:
                 self._write_rest(data, done)
         except OSError as error:
             raise self._cut_back(error) from error
-        self.length = offset + len(data)
+        self.length = offset + size
         return offset
 
     def append_parts(self, head: bytes, body: bytes) -> int:
         """Like `append` for two parts in one write, without joining them first."""
         if self.torn:
             self._mend()
-        offset = self.length
+        offset, size = self.length, len(head) + len(body)
         try:
             done = self._disk.writev(self.fd, (head, body))
-            if done != len(head) + len(body):
+            if done != size:
                 self._write_rest(head + body, done)
         except OSError as error:
             raise self._cut_back(error) from error
-        self.length = offset + len(head) + len(body)
+        self.length = offset + size
         return offset
 
     def close(self) -> None:

@@ -41,6 +41,10 @@ class Layout:
         return self.home / "rollups"
 
     @property
+    def audit(self) -> Path:
+        return self.home / "audit"
+
+    @property
     def readers_lock(self) -> Path:
         return self.home / "readers.lock"
 
@@ -54,7 +58,8 @@ class Layout:
 
     def create(self) -> "Layout":
         """Make the directories, readable by their owner only: bodies are people's words."""
-        for directory in (self.home, self.segments, self.bodies, self.sealed, self.rollups):
+        for directory in (self.home, self.segments, self.bodies, self.sealed, self.rollups,
+                          self.audit):  # fmt: skip
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.readers_lock, os.O_RDWR | os.O_CREAT, 0o600))
         return self

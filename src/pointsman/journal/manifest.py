@@ -48,6 +48,7 @@ class RollUp(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     latest_us: int  # of the outcomes that decided: a report as of an earlier time is not this one
     rules: dict[str, str]  # digest of the acceptance rule, by task; "" for requests without one
+    form: int = 1  # of its rows; an earlier one has fewer kinds of them
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,17 +5,41 @@ Times are microseconds since 1970 (UTC), from `since_us` up to but without `unti
 pico-dollars. A filter that is not given (None) lets everything through.
 """
 
-# ruff: noqa: S608 - SQL is put together from the constants of this file; values are bound.
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from pointsman.journal.query_sql import (
+    ALARMS,
+    ATTEMPTS,
+    BY_RESPONSE,
+    CONFIGS,
+    CONFIGS_USED,
+    COUNTS,
+    DECISIONS,
+    ERASURES,
+    FIND,
+    IDENTITIES,
+    KEYED_FACTS,
+    LATENCY,
+    OPINIONS,
+    OUTCOME_KINDS,
+    OUTCOMES,
+    REQUESTS,
+    REQUESTS_EDGE,
+    ROLLED_DAYS,
+    ROLLED_TIMES,
+    ROLLUPS,
+    SAMPLINGS,
+    SERVED,
+    SPENT,
+    TRACE,
+)
+from pointsman.journal.summing import DIMENSIONS
+
 FAR_US = 2**62  # later than any record
 NO_LIMIT = 2**62
-# A wall clock may step back between an admission and its end; a request is far shorter than this.
-_SLACK_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,168 +59,12 @@ class NamedQuery:
 _WINDOW: Mapping[str, Any] = {"since_us": 0, "until_us": FAR_US, "tenant": None, "task": None}
 _PAGED: Mapping[str, Any] = {**_WINDOW, "limit": NO_LIMIT}
 
-_ADMITTED = """
-admitted AS (
-  SELECT * FROM records
-  WHERE kind = 'admission' AND at_us >= $since_us AND at_us < $until_us
-    AND ($tenant::VARCHAR IS NULL OR tenant = $tenant) AND ($task::VARCHAR IS NULL OR task = $task)
-)"""
-# Which end of a trace counts, should there be two: the first. Only ends of the traces asked for
-# are compared, or a page of a hundred would sort the whole journal.
-_ENDED = f"""
-ended AS (
-  SELECT * FROM records
-  WHERE kind = 'end' AND at_us >= $since_us - {_SLACK_US}
-    AND trace IN (SELECT trace FROM asked)
-  QUALIFY row_number() OVER (PARTITION BY trace ORDER BY at_us, writer, seq, ordinal) = 1
-)"""
-
-_REQUESTS = f"""
-WITH {_ADMITTED},
-asked AS (SELECT * FROM admitted ORDER BY at_us DESC, trace DESC LIMIT $limit),
-{_ENDED}
-SELECT a.trace, a.at_us, a.tenant, a.principal, a.task, a.route, a.asked, a.prompt, a.config,
-  a.stream, a.session, e.status, e.http_status, e.cost_usd_picos, e.first_byte_ms, e.held_ms,
-  e.total_ms, e.overhead_us, e.attempts, e.attempt_count, e.delivered,
-  json_extract_string(e.attempts, '$[' || e.delivered || '].deployment') AS deployment, e.error
-FROM asked a LEFT JOIN ended e ON e.trace = a.trace
-ORDER BY a.at_us DESC, a.trace DESC
-"""
-
-_REQUESTS_EDGE = """
-SELECT coalesce(min(at_us), $since_us) FROM (
-  SELECT at_us FROM records
-  WHERE kind = 'admission' AND at_us >= $since_us AND at_us < $until_us
-    AND ($tenant::VARCHAR IS NULL OR tenant = $tenant) AND ($task::VARCHAR IS NULL OR task = $task)
-  ORDER BY at_us DESC LIMIT $limit)
-"""
-
-_ATTEMPTS = f"""
-WITH {_ADMITTED},
-tried AS (SELECT DISTINCT trace FROM records WHERE kind = 'end' AND attempt_count > 0),
-asked AS (
-  SELECT trace, at_us, tenant, task, route FROM admitted WHERE trace IN (SELECT trace FROM tried)
-  ORDER BY at_us DESC, trace DESC LIMIT $limit
-),
-{_ENDED},
-tries AS (
-  SELECT e.trace, e.delivered, unnest(range(e.attempt_count)) AS attempt,
-    unnest(json_extract(e.attempts, '$[*]')) AS t
-  FROM ended e
-)
-SELECT a.trace, a.at_us, a.tenant, a.task, a.route, t.attempt,
-  (t->>'$.step')::BIGINT AS step, t->>'$.deployment' AS deployment, t->>'$.model' AS model,
-  t->>'$.failure.kind' AS failure, t->>'$.gate.verdict' AS gate, t->>'$.gate.reason' AS gate_reason,
-  coalesce((t->>'$.cost_usd_picos')::BIGINT, 0) AS cost_usd_picos,
-  CASE WHEN json_exists(t, '$.usage')
-    THEN coalesce((t->>'$.usage.prompt_tokens')::BIGINT, 0) END AS prompt_tokens,
-  CASE WHEN json_exists(t, '$.usage')
-    THEN coalesce((t->>'$.usage.completion_tokens')::BIGINT, 0) END AS completion_tokens,
-  CASE WHEN json_exists(t, '$.usage')
-    THEN coalesce((t->>'$.usage.cached_tokens')::BIGINT, 0) END AS cached_tokens,
-  CASE WHEN json_exists(t, '$.usage')
-    THEN coalesce(t->>'$.usage.source', 'reported') END AS usage_source,
-  coalesce((t->>'$.started_ms')::BIGINT, 0) AS started_ms,
-  (t->>'$.first_token_ms')::BIGINT AS first_token_ms,
-  coalesce((t->>'$.total_ms')::BIGINT, 0) AS total_ms,
-  t->>'$.response_id' AS response_id,
-  coalesce(t.attempt = t.delivered, false) AS delivered
-FROM asked a JOIN tries t ON t.trace = a.trace
-ORDER BY a.at_us DESC, a.trace DESC, t.attempt LIMIT $limit
-"""
-
-_OUTCOMES = """
-SELECT trace, outcome, value, source, at_us, key, tenant, id FROM records
-WHERE kind = 'outcome' AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
-QUALIFY at_us >= $since_us AND at_us < $until_us
-  AND ($trace::VARCHAR IS NULL OR trace = $trace) AND (key IS NULL OR
-  row_number() OVER (PARTITION BY tenant, key ORDER BY at_us, writer, seq, ordinal) = 1)
-ORDER BY at_us, id LIMIT $limit
-"""
-
-_TRACE = """
-SELECT kind, at_us, payload, lower(hex(chain)) AS chain, writer, seq, ordinal FROM records
-WHERE trace = $trace AND ($tenant::VARCHAR IS NULL OR EXISTS (
-  SELECT 1 FROM records a WHERE a.kind = 'admission' AND a.trace = $trace AND a.tenant = $tenant))
-ORDER BY CASE kind WHEN 'admission' THEN 0 WHEN 'end' THEN 1 ELSE 2 END,
-  at_us, writer, seq, ordinal
-"""
-
-_BY_RESPONSE = """
-WITH found AS (
-  SELECT trace, at_us FROM records
-  WHERE kind = 'end' AND list_contains(response_ids, $response_id)
-  ORDER BY at_us DESC, trace DESC LIMIT 1
-)
-SELECT f.trace, a.tenant, f.at_us FROM found f
-JOIN records a ON a.kind = 'admission' AND a.trace = f.trace LIMIT 1
-"""
-
-_FIND = """
-WITH named AS (SELECT unnest($references::VARCHAR[]) AS reference),
-ends AS (
-  SELECT trace, at_us, unnest(response_ids) AS response_id FROM records
-  WHERE kind = 'end' AND len(list_intersect(response_ids, $references::VARCHAR[])) > 0
-),
-found AS (
-  SELECT reference, reference AS trace FROM named WHERE starts_with(reference, 'tr_')
-  UNION ALL
-  SELECT n.reference, arg_max(e.trace, e.at_us) FROM named n
-  JOIN ends e ON e.response_id = n.reference GROUP BY n.reference
-)
-SELECT f.reference, f.trace, a.tenant, a.at_us FROM found f
-JOIN records a ON a.kind = 'admission' AND a.trace = f.trace
-QUALIFY row_number() OVER (PARTITION BY f.reference ORDER BY a.at_us DESC) = 1
-"""
-
-_ERASURES = """
-SELECT payload FROM records WHERE kind = 'erasure' ORDER BY at_us, id
-"""
-
-_ROLLED_DAYS = """
-SELECT day, latest_us, rules,
-  final OR NOT (stale OR EXISTS (SELECT 1 FROM tail t WHERE t.trace IS NOT NULL
-    AND (t.day = rolled.day OR t.day IS NULL))) AS fresh
-FROM rolled WHERE day >= $since_day AND day < $until_day ORDER BY day
-"""
-
-_ROLLUPS = """
-SELECT * FROM rollups
-WHERE day >= $since_day AND day < $until_day
-  AND ($days::BIGINT[] IS NULL OR list_contains($days::BIGINT[], day))
-  AND ($tenant::VARCHAR IS NULL OR tenant = $tenant) AND ($task::VARCHAR IS NULL OR task = $task)
-ORDER BY day, part, tenant, task, route
-"""
-
-_CONFIGS = """
-SELECT at_us, digest, version, text FROM records
-WHERE kind = 'config' AND at_us >= $since_us AND at_us < $until_us
-ORDER BY at_us DESC, writer DESC, seq DESC, ordinal DESC LIMIT $limit
-"""
-
-_COUNTS = """
-SELECT kind, count(*) AS records, min(at_us) AS first_us, max(at_us) AS last_us FROM records
-WHERE at_us >= $since_us AND at_us < $until_us GROUP BY kind ORDER BY kind
-"""
-
-_LATENCY = f"""
-WITH {_ADMITTED}, asked AS (SELECT trace, task, route FROM admitted), {_ENDED}
-SELECT a.task, a.route, count(*) AS n,
-  quantile_cont(e.total_ms, 0.5) AS total_ms_p50, quantile_cont(e.total_ms, 0.95) AS total_ms_p95,
-  quantile_cont(e.first_byte_ms, 0.5) AS first_byte_ms_p50,
-  quantile_cont(e.first_byte_ms, 0.95) AS first_byte_ms_p95,
-  quantile_cont(e.overhead_us, 0.5) AS overhead_us_p50,
-  quantile_cont(e.overhead_us, 0.95) AS overhead_us_p95
-FROM asked a JOIN ended e ON e.trace = a.trace
-WHERE e.status = 'delivered' GROUP BY ALL ORDER BY n DESC, a.task, a.route
-"""
-
 QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
     {
         "requests": NamedQuery(
             gives="one row per request, newest first; status is null while it runs",
-            sql=_REQUESTS,
-            edge=_REQUESTS_EDGE,
+            sql=REQUESTS,
+            edge=REQUESTS_EDGE,
             params=_PAGED,
             columns={
                 "trace": "its id",
@@ -210,8 +78,9 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "config": "digest of the configuration in force",
                 "stream": "true when the client asked for a stream",
                 "session": "the client's session, null without one",
-                "status": "delivered, refused, failed, cut or cancelled",
-                "http_status": "what the client got",
+                "status": "delivered, refused, failed, cut or cancelled; held: people have not "
+                "decided, or its client has not fetched it",
+                "http_status": "what the client got; 202 stays where people looked first",
                 "cost_usd_picos": "of every attempt",
                 "first_byte_ms": "from arrival to the first byte of the answer",
                 "held_ms": "how long a held stream waited for its gate",
@@ -222,11 +91,14 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "delivered": "index of the delivered attempt",
                 "deployment": "the deployment that answered",
                 "error": "our error code",
+                "segment": "its tags, `key=value, ...`; null without any",
+                "policy": "the policies that were asked of the request; null for none",
+                "writer": "the process that admitted it",
             },
         ),
         "attempts": NamedQuery(
             gives="one row per attempt of the requests that ended, newest request first",
-            sql=_ATTEMPTS,
+            sql=ATTEMPTS,
             params=_PAGED,
             columns={
                 "trace": "the request",
@@ -237,6 +109,7 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "attempt": "index in the request, from 0",
                 "step": "index of the step of the plan",
                 "deployment": "who was asked",
+                "arm": "in which mode, by its name; null: as the deployment is",
                 "model": "the model the engine said it was",
                 "failure": "kind of failure, null for an answer",
                 "gate": "accept or escalate, null without a gate",
@@ -247,15 +120,33 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "cached_tokens": "null when unknown",
                 "usage_source": "reported or estimated",
                 "started_ms": "after the request's arrival",
+                "queued_ms": "from its start, waiting for a place on the deployment",
                 "first_token_ms": "after the attempt's start",
                 "total_ms": "of the attempt",
                 "response_id": "the engine's id of the answer",
                 "delivered": "true for the one whose answer went out",
             },
         ),
+        "decisions": NamedQuery(
+            gives="one row per request with its whole decision, newest first",
+            sql=DECISIONS,
+            edge=REQUESTS_EDGE,
+            params=_PAGED,
+            columns={
+                "trace": "its id",
+                "at_us": "when it was admitted",
+                "tenant": "whose data it is",
+                "task": "the task, null where the client named a route or deployment",
+                "route": "the route of the decision",
+                "admission": "the exact JSON of its admission, with the decision",
+                "end": "the exact JSON of its end, null while it runs",
+                "status": "as of `requests`: a held answer that was fetched later is delivered",
+                "delivered": "index of the delivered attempt",
+            },
+        ),
         "outcomes": NamedQuery(
             gives="the facts about traces, oldest first; one idempotency key is one fact",
-            sql=_OUTCOMES,
+            sql=OUTCOMES,
             params={k: v for k, v in {**_PAGED, "trace": None}.items() if k != "task"},
             columns={
                 "trace": "the request it is about",
@@ -268,13 +159,37 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "id": "its id",
             },
         ),
+        "keyed_facts": NamedQuery(
+            gives="the facts about these traces that have an idempotency key, the first of each",
+            sql=KEYED_FACTS,
+            params={"traces": None},
+            required=frozenset({"traces"}),
+            columns={"payload": "the exact JSON that was appended"},
+        ),
+        "served": NamedQuery(
+            gives="what deployments served, by the ids that ends name",
+            sql=SERVED,
+            params={"ids": None},
+            required=frozenset({"ids"}),
+            columns={"payload": "the exact JSON that was appended"},
+        ),
+        "outcome_kinds": NamedQuery(
+            gives="the kinds of outcomes that products told, the most frequent first",
+            sql=OUTCOME_KINDS,
+            params={"limit": NO_LIMIT},
+            columns={
+                "outcome": "the kind",
+                "outcomes": "how many there are",
+                "last_us": "when the latest came",
+            },
+        ),
         "trace": NamedQuery(
-            gives="every record of one request: admission, end, outcomes in order",
-            sql=_TRACE,
+            gives="every record of one request in order: admission, end, outcomes, reviews",
+            sql=TRACE,
             params={"trace": None, "tenant": None},
             required=frozenset({"trace"}),
             columns={
-                "kind": "admission, end or outcome",
+                "kind": "admission, end, outcome or review",
                 "at_us": "when",
                 "payload": "the exact JSON that was appended",
                 "chain": "its chain hash, hex",
@@ -285,7 +200,7 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
         ),
         "find_by_response_id": NamedQuery(
             gives="the request that an engine's response id belongs to, the latest if several",
-            sql=_BY_RESPONSE,
+            sql=BY_RESPONSE,
             params={"response_id": None},
             required=frozenset({"response_id"}),
             columns={
@@ -296,7 +211,7 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
         ),
         "find": NamedQuery(
             gives="the requests that trace ids or engines' response ids name, one row each",
-            sql=_FIND,
+            sql=FIND,
             params={"references": ()},
             required=frozenset({"references"}),
             columns={
@@ -306,36 +221,61 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "at_us": "when it was admitted",
             },
         ),
+        "opinions": NamedQuery(
+            gives="what judges and raters said of requests admitted in the range, oldest first",
+            sql=OPINIONS,
+            params=_PAGED,
+            columns={
+                "trace": "the request",
+                "source": "judge:NAME or rater:NAME",
+                "at_us": "when it was said",
+                "payload": "the record, as JSON text",
+                "task": "of the request",
+                "tenant": "of the request",
+                "session": "of the request",
+                "asked_us": "when the request was admitted",
+            },
+        ),
+        "samplings": NamedQuery(
+            gives="draws of requests to label, oldest first",
+            sql=SAMPLINGS,
+            params={"task": None},
+            columns={"payload": "the record, as JSON text"},
+        ),
         "erasures": NamedQuery(
             gives="what was ordered to be erased, oldest first",
-            sql=_ERASURES,
+            sql=ERASURES,
             params={},
             columns={"payload": "the record, as JSON text"},
         ),
         "rolled_days": NamedQuery(
             gives="the days that have sums, and whether those know every record of the day",
-            sql=_ROLLED_DAYS,
+            sql=ROLLED_DAYS,
             params={"since_day": 0, "until_day": FAR_US},
             columns={
                 "day": "since 1970, UTC",
                 "latest_us": "the latest outcome that decided",
                 "rules": "digest of each task's acceptance rule, as JSON text",
+                "form": "of the sums: before 2 they lack `by`, `by_times` and `models`",
                 "fresh": "false where a record came after the sums were made",
             },
         ),
         "rollups": NamedQuery(
-            gives="the sums of days, of four parts: requests, times, steps and failures",
-            sql=_ROLLUPS,
+            gives="the sums of days, of several parts",
+            sql=ROLLUPS,
             params={
                 "since_day": 0,
                 "until_day": FAR_US,
                 "days": None,
                 "tenant": None,
                 "task": None,
+                "parts": ("requests", "times", "steps", "failures"),
+                "dimensions": DIMENSIONS,
             },
             columns={
                 "day": "since 1970, UTC",
-                "part": "requests, times, steps or failures; columns of the others are null",
+                "part": "requests, times, steps, failures, by, by_times or models; columns of the "
+                "others are null",
                 "tenant": "whose data it is",
                 "task": "the task",
                 "route": "the route",
@@ -362,11 +302,58 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "gave_undecided": "steps: of them, without an outcome that decides",
                 "tokens": "steps: of prompts and answers",
                 "failure_kind": "failures: how attempts failed",
+                "segment": "by: the tags of the requests, `key=value, ...`",
+                "dimension": "by, by_times: all, route, prompt, config, principal, asked, "
+                "deployment (of the answer) or policy",
+                "name": "by, by_times: the value of the dimension; models: the model",
+                "answer_picos": "by: of `picos`, those of the delivered attempts",
+                "step_picos": "by: of attempts that answered, and whose answer did not go out",
+                "retry_picos": "by: of attempts that failed",
+                "judge_picos": "by: what judging the answers cost, beside `picos`",
+                "looks": "by: how often people reviewed or labelled an answer",
             },
+        ),
+        "rolled_times": NamedQuery(
+            gives="the times in the sums of days, the buckets of each together",
+            sql=ROLLED_TIMES,
+            params={
+                "since_day": 0,
+                "until_day": FAR_US,
+                "days": None,
+                "tenant": None,
+                "task": None,
+                "parts": ("times", "by_times"),
+                "dimensions": DIMENSIONS,
+            },
+            columns={
+                "day": "since 1970, UTC",
+                "part": "times or by_times",
+                "tenant": "whose data it is",
+                "task": "the task",
+                "route": "times: the route",
+                "segment": "by_times: the tags of the requests",
+                "dimension": "by_times: as in `rollups`",
+                "name": "by_times: the value of the dimension",
+                "metric": "total_ms, first_byte_ms or held_ms of delivered requests",
+                "ms": "the middles of buckets of sixteen an octave",
+                "n": "how many are in each",
+            },
+        ),
+        "alarms": NamedQuery(
+            gives="what was noticed, who took note, and who was told, oldest first",
+            sql=ALARMS,
+            params={"since_us": 0},
+            columns={"payload": "the record, as JSON text"},
+        ),
+        "identities": NamedQuery(
+            gives="what deployments turned out to serve, oldest first",
+            sql=IDENTITIES,
+            params={"since_us": 0, "until_us": FAR_US},
+            columns={"payload": "the record, as JSON text"},
         ),
         "configs": NamedQuery(
             gives="the configurations that came into force, newest first",
-            sql=_CONFIGS,
+            sql=CONFIGS,
             params={"since_us": 0, "until_us": FAR_US, "limit": NO_LIMIT},
             columns={
                 "at_us": "since when",
@@ -375,9 +362,33 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
                 "text": "the resolved configuration as JSON text",
             },
         ),
+        "spent": NamedQuery(
+            gives="what requests cost, by day, tenant, key and team",
+            sql=SPENT,
+            params={"since_us": 0, "until_us": FAR_US, "writer": None},
+            columns={
+                "day": "since 1970, UTC, of the admission",
+                "tenant": "whose data it is",
+                "principal": "the key",
+                "team": "its team, if it has one",
+                "requests": "requests that ended",
+                "tokens": "of prompts and answers",
+                "cost_usd_picos": "of every attempt",
+            },
+        ),
+        "configs_used": NamedQuery(
+            gives="how many requests of each task ran under which configuration",
+            sql=CONFIGS_USED,
+            params=_WINDOW,
+            columns={
+                "task": "the task, null where the client named a route or deployment",
+                "config": "digest of the configuration",
+                "requests": "how many were admitted under it",
+            },
+        ),
         "counts": NamedQuery(
             gives="how many records there are, by kind",
-            sql=_COUNTS,
+            sql=COUNTS,
             params={"since_us": 0, "until_us": FAR_US},
             columns={
                 "kind": "of the record",
@@ -388,7 +399,7 @@ QUERIES: Mapping[str, NamedQuery] = MappingProxyType(
         ),
         "latency": NamedQuery(
             gives="times of delivered requests by task and route",
-            sql=_LATENCY,
+            sql=LATENCY,
             params=_WINDOW,
             columns={
                 "task": "the task",

@@ -4,7 +4,7 @@ import difflib
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pointsman.domain.errors import JournalUnavailable, UsageError
-from pointsman.domain.ports import SubjectKeys
+from pointsman.domain.ports import FateJudge, SubjectKeys
 from pointsman.domain.records import BodyRef, Record
 from pointsman.journal import bodies
 from pointsman.journal.disk import shared_lock
@@ -27,6 +27,7 @@ from pointsman.journal.queries import NO_LIMIT, QUERIES, NamedQuery
 from pointsman.journal.recovery import Position, SegmentReader
 from pointsman.journal.sealed import read_sealed
 from pointsman.journal.snapshot import take_snapshot
+from pointsman.journal.summing import FAR_US, PARTS, sum_up
 from pointsman.journal.tables import (
     ROLLED_COLUMNS,
     ROLLED_NOTHING,
@@ -40,6 +41,13 @@ from pointsman.journal.tables import (
 if TYPE_CHECKING:
     import duckdb
 
+_MADE = """
+FROM made
+WHERE ($tenant::VARCHAR IS NULL OR tenant = $tenant) AND ($task::VARCHAR IS NULL OR task = $task)
+  AND list_contains($parts::VARCHAR[], part)
+  AND (dimension IS NULL OR list_contains($dimensions::VARCHAR[], dimension))
+ORDER BY day, part, dimension, tenant, task, route, name
+"""
 _TRIES = 20  # seals published between looking at the manifest twice, before we give up
 
 
@@ -93,6 +101,28 @@ class JournalReader:
             cursor = connection.execute(query.sql, values)
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def sums(
+        self, judge: FateJudge, *, since_us: int, until_us: int, known_us: int = FAR_US,
+        parts: Sequence[str] = PARTS, dimensions: Sequence[str] = (),
+        tenant: str | None = None, task: str | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """The rows of the query `rollups` for requests admitted in [since_us, until_us), made now.
+
+        Outcomes after known_us count for nothing. Raises: as `query`.
+        """
+        params = {"tenant": tenant, "task": task, "parts": list(parts),
+                  "dimensions": list(dimensions)}  # fmt: skip
+        with self.connected() as (connection, scratch):
+            sum_up(
+                connection, scratch, judge, since_us=since_us, until_us=until_us,
+                known_us=known_us, parts=parts, dimensions=dimensions,
+            )  # fmt: skip
+            cursor = connection.execute(_MADE, params)
+            columns = [column[0] for column in cursor.description]
+            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            connection.execute("DROP TABLE made")
+        return rows
 
     @contextmanager
     def connected(self) -> "Iterator[tuple[duckdb.DuckDBPyConnection, Path]]":
@@ -204,7 +234,7 @@ class JournalReader:
         rows = ROLLED_NOTHING
         if manifest.rollups:
             files = (self._layout.rollups / each.name for each in manifest.rollups)
-            rows = f"FROM {parquet_files(files)}"
+            rows = f"({rows}) UNION ALL BY NAME FROM {parquet_files(files)}"
         connection.execute(f"CREATE OR REPLACE VIEW rollups AS {rows}")
         stale = {day for file in manifest.files for day in file.unrolled}
         connection.execute(f"CREATE OR REPLACE TABLE rolled ({ROLLED_COLUMNS})")
@@ -215,11 +245,12 @@ class JournalReader:
                 msgspec.json.encode(each.rules).decode(),
                 each.day in stale and each.day > manifest.frozen_day,
                 each.day <= manifest.frozen_day,
+                each.form,
             )
             for each in manifest.rollups
         ]
         if days:
-            connection.executemany("INSERT INTO rolled VALUES (?, ?, ?, ?, ?)", days)
+            connection.executemany("INSERT INTO rolled VALUES (?, ?, ?, ?, ?, ?)", days)
 
     def _extend_tail(
         self, connection: "duckdb.DuckDBPyConnection", tail: tuple[SegmentReader, ...]

@@ -122,6 +122,10 @@ class SegmentReader:
         unlock(fd)
         return False
 
+    def flush(self) -> None:
+        """What is in the file now is on the disk, whoever wrote it. Raises: OSError."""
+        flush(self._file.fileno())
+
     def close(self) -> None:
         self._file.close()
 

@@ -46,6 +46,8 @@ _SHAPE: dict[str, Any] = {
     "digest": "VARCHAR",
     "version": "VARCHAR",
     "text": "VARCHAR",
+    "tags": "JSON",
+    "policy": {"policies": ["VARCHAR"]},
 }
 
 
@@ -73,13 +75,16 @@ SELECT writer, seq, ordinal, unhex(chain) AS chain, p.kind, p.at_us, p.trace,
     json_extract_string(p.attempts, '$[*].response_id'), lambda x: x IS NOT NULL) END
     AS response_ids,
   p.delivered,
-  CASE WHEN p.kind = 'end' THEN coalesce(p.cost_usd_picos, 0) END AS cost_usd_picos,
+  CASE WHEN p.kind IN ('end', 'outcome') THEN coalesce(p.cost_usd_picos, 0) END AS cost_usd_picos,
   p.first_byte_ms, p.held_ms,
   CASE WHEN p.kind = 'end' THEN coalesce(p.total_ms, 0) END AS total_ms,
   CASE WHEN p.kind = 'end' THEN coalesce(p.overhead_us, 0) END AS overhead_us,
   p.error, p.id, p.outcome, p.value::VARCHAR AS value,
   CASE WHEN p.kind = 'outcome' THEN coalesce(p.source, 'api') END AS source,
   p.key, p.digest, p.version, p.text,
+  array_to_string(list_transform(json_keys(p.tags),
+    lambda k: k || '=' || json_extract_string(p.tags, '$."' || k || '"')), ', ') AS segment,
+  array_to_string(p.policy.policies, ', ') AS policies,
   CASE WHEN p.kind = 'admission' THEN p.at_us // 86400000000
     WHEN regexp_full_match(p.trace, 'tr_[0-9A-HJKMNP-TV-Z]{26}')
     THEN (<minted_ms>) // 86400000 END AS day,
@@ -91,7 +96,9 @@ FROM (SELECT *, from_json(payload, '<shape>') AS p FROM read_json('<path>',
 
 
 # The sums of days: which there are, and an empty table of the shape of their files.
-ROLLED_COLUMNS = "day BIGINT, latest_us BIGINT, rules VARCHAR, stale BOOLEAN, final BOOLEAN"
+ROLLED_COLUMNS = (
+    "day BIGINT, latest_us BIGINT, rules VARCHAR, stale BOOLEAN, final BOOLEAN, form BIGINT"
+)
 _ROLLUP: dict[str, str] = {
     "day": "BIGINT",
     "part": "VARCHAR",
@@ -121,6 +128,14 @@ _ROLLUP: dict[str, str] = {
     "gave_undecided": "BIGINT",
     "tokens": "BIGINT",
     "failure_kind": "VARCHAR",
+    "segment": "VARCHAR",
+    "dimension": "VARCHAR",
+    "name": "VARCHAR",
+    "answer_picos": "BIGINT",
+    "step_picos": "BIGINT",
+    "retry_picos": "BIGINT",
+    "judge_picos": "BIGINT",
+    "looks": "BIGINT",
 }
 ROLLED_NOTHING = (
     "SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in _ROLLUP.items()) + " LIMIT 0"
@@ -179,9 +194,10 @@ def connect(
 
 
 def parquet_files(paths: Iterable[Path]) -> str:
-    """Sealed files as one table expression of SQL."""
-    names = ", ".join(f"'{quoted(path)}'" for path in paths)
-    return f"read_parquet([{names}])"
+    """Sealed files as one table expression of SQL; what an older one lacks is null there."""
+    names = [f"'{quoted(path)}'" for path in paths]
+    more = ", union_by_name = true" if len(names) > 1 else ""
+    return f"read_parquet([{', '.join(names)}]{more})"
 
 
 def quoted(path: Path) -> str:

@@ -18,6 +18,7 @@ from pointsman.journal.bodies import MAX_BODY_BYTES, PACK_MAGIC, encode_entry
 from pointsman.journal.disk import Disk
 from pointsman.journal.encryption import Cipher, open_cipher
 from pointsman.journal.envelopes import digest_of, wrap
+from pointsman.journal.fitness import check_in_place, check_room
 from pointsman.journal.frames import (
     MAX_RECORD_BYTES,
     NO_CHAIN,
@@ -60,6 +61,7 @@ class JournalWriter:
         self._cipher = cipher
         self._entropy = entropy
         self._own_secret = entropy(32)
+        self._failed = False  # the latest write went wrong
         self._forked = False  # set in a child of ours, where this writer may not write
         os.register_at_fork(after_in_child=_forget(self))
         self.writer = f"{ulid(clock_ms(), entropy(10))}-{os.getpid()}"
@@ -99,17 +101,21 @@ class JournalWriter:
         Raises: JournalUnavailable when it could not be written, when it is over 1 MiB, or when
         an earlier flush failed; the journal then holds no part of it.
         """
-        self._check()
+        if self._sync.fault is not None or self._closed or self._forked:
+            self._check()
         payload = encode_record(record)
         if len(payload) > MAX_RECORD_BYTES:
             raise _too_large("A record", len(payload), MAX_RECORD_BYTES)
         if self._finished or self._segment.length >= self._segment_limit:
             self._rotate()
         frame, after = encode_frame(self._chain, payload)
+        self._failed = True
         self._segment.append(frame)
+        self._failed = False
         self._chain = after
         self._written += 1
-        self._sync.touched()
+        if not self._sync.awake:
+            self._sync.touched()
 
     def put_body(
         self,
@@ -120,7 +126,8 @@ class JournalWriter:
         until_us: int | None = None,
     ) -> BodyRef:
         """Keep a body in the pack of this process. Raises: JournalUnavailable, as `append`."""
-        self._check()
+        if self._sync.fault is not None or self._closed or self._forked:
+            self._check()
         if len(body) + len(features) > MAX_BODY_BYTES:
             raise _too_large("A body", len(body), MAX_BODY_BYTES)
         pack = self._pack
@@ -128,14 +135,17 @@ class JournalWriter:
             pack = self._next_pack()
         wrapped = wrap(body, features=features, key=key, cipher=self._cipher, entropy=self._entropy)
         name = key.id if key is not None else None
+        self._failed = True
         offset = pack.append_parts(encode_entry(wrapped, key=name, until_us=until_us), wrapped.rest)
+        self._failed = False
         self._written += 1
-        self._sync.touched()
+        if not self._sync.awake:
+            self._sync.touched()
         return BodyRef(
             digest=wrapped.digest.hex(),
             size=len(body),
             key=name,
-            pack=pack.path.name,
+            pack=pack.name,
             offset=offset,
             until_us=until_us,
         )
@@ -148,6 +158,16 @@ class JournalWriter:
         secret = key.secret if key is not None else self._own_secret
         named = key.id if key is not None else None
         return BodyRef(digest=digest_of(body, secret).hex(), size=len(body), key=named)
+
+    def check_fitness(self) -> None:
+        """Whether the next fact could be written. Raises: JournalUnavailable where it could not.
+
+        A full disk is one until there is room again; a fault of a flush or a lost file is final.
+        """
+        if not self._closed:  # before the flush that fails of it: the cause, not what followed
+            check_in_place(self._segment.fd, self._segment.path)
+        self._check()
+        check_room(self._layout.home, failed=self._failed)
 
     async def durable(self) -> None:
         """Return once everything written so far is on the disk. Raises: JournalUnavailable."""
@@ -235,7 +255,7 @@ class JournalWriter:
             os.rename(fresh.path, path)
         except OSError as error:
             raise unavailable("could not create", path, error) from error
-        fresh.path = path
+        fresh.path, fresh.name = path, path.name
 
     def _next_pack(self) -> GrowingFile:
         name = pack_name(self.writer, self._pack_seq)
@@ -263,6 +283,7 @@ class JournalWriter:
         with self._files:
             if time.monotonic() - self._segment_begun_s > self._max_segment_age_s:
                 self._segment_limit = 0
+            check_in_place(self._segment.fd, self._segment.path)
             upto = self._written
             packs, segments = self._retired_packs, self._retired_segments
             created = self._created

@@ -18,7 +18,7 @@ from pointsman.domain.ids import ulid
 from pointsman.domain.task import Configuration
 from pointsman.journal import open_master_key
 from pointsman.keeping.jobs import Work
-from pointsman.keeping.keeper import Keeper, Told, run
+from pointsman.keeping.keeper import Keeper, Told, run, stays
 from pointsman.state import open_state
 
 _NICE = 10  # traffic goes first
@@ -45,6 +45,9 @@ def main() -> int:
             keep_records_days=config.journal.keep_records_days,
             allowed=lambda: False,
             wall_us=_wall_us,
+            audit=config.audit,
+            drift=config.drift,
+            alerts=config.alerts,
         )
         every_s = config.keeping.every_s
         keeper = Keeper(
@@ -56,12 +59,14 @@ def main() -> int:
             stop=stop,
         )
         with suppress(BrokenPipeError):
-            run(keeper, stop=stop, pause_s=min(every_s, 15.0), say=_say)
+            # what reads the journal takes 80 MB: kept between rounds only where they follow closely
+            pause_s = every_s if stays(every_s) else None
+            run(keeper, stop=stop, pause_s=pause_s, say=_say)
     return 0
 
 
 def _wait_for_the_end(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):  # not by `sys.stdin`, whose lock it would hold when we end first
         pass
     stop.set()
 

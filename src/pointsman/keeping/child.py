@@ -4,15 +4,18 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pointsman.domain.task import Configuration
-from pointsman.keeping.keeper import Told
+from pointsman.journal.layout import layout
+from pointsman.keeping.keeper import Told, stays
 
 _STOP_S = 10.0  # what a step may take to its end; killing it is harmless
 _BACKOFF_S = (1.0, 5.0, 30.0, 60.0)
+_LONGEST_S = 3600.0  # between rounds where nothing is written: retention still goes by days
 _COMMAND = (sys.executable, "-m", "pointsman.keeping")
 
 
@@ -24,6 +27,8 @@ class KeeperProcess:
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._settings = b""
+        self._every_s = 60.0
+        self._journal = Path()
         self._told: Told | None = None
         self._runs: dict[str, dict[str, Any]] = {}  # by job: when it last ran, and its error
         self._off = "it was not started"
@@ -34,6 +39,8 @@ class KeeperProcess:
             self._off = "keeping.enabled is false"
             return
         self._settings = settings(config)
+        self._every_s = config.keeping.every_s
+        self._journal = Path(config.journal_path)
         self._task = asyncio.create_task(self._run())
 
     async def change(self, config: Configuration) -> None:
@@ -78,14 +85,30 @@ class KeeperProcess:
     async def _run(self) -> None:
         failures = 0
         while True:
+            before = await asyncio.to_thread(written, self._journal)
             heard = await self._life()
             failures = 0 if heard else failures + 1
-            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+            if heard and not stays(self._every_s):
+                await self._wait_for_work(before)
+            else:
+                await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+
+    async def _wait_for_work(self, before: int) -> None:
+        """Until something was written since, or what went wrong may be tried again."""
+        if self._told_errors:
+            return await asyncio.sleep(self._every_s)
+        for _ in range(max(1, round(_LONGEST_S / self._every_s))):
+            await asyncio.sleep(self._every_s)
+            if await asyncio.to_thread(written, self._journal) != before:
+                return
 
     async def _life(self) -> bool:
         """One process from start to end; whether it did a round."""
         process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # the terminal's signals are for us; it ends with its stdin
         )
         self._process = process
         assert process.stdin is not None, "it was started with pipes"
@@ -112,6 +135,15 @@ class KeeperProcess:
             if name in told.errors:
                 run["error"] = told.errors[name]
             self._runs[name] = run
+
+
+def written(root: Path) -> int:
+    """What lies in segments (bytes): another number where something was written or sealed."""
+    where, size = layout(root), 0
+    for name in where.segment_names():
+        with suppress(FileNotFoundError):
+            size += (where.segments / name).stat().st_size
+    return size
 
 
 def settings(config: Configuration) -> bytes:

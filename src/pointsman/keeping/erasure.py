@@ -13,7 +13,14 @@ import msgspec
 from pointsman.domain.errors import NotFound
 from pointsman.domain.ids import erasure_id
 from pointsman.domain.ports import SubjectKeys
-from pointsman.domain.records import Admission, BodyRef, End, ErasureRecord
+from pointsman.domain.records import (
+    Admission,
+    BodyRef,
+    End,
+    ErasureRecord,
+    OutcomeRecord,
+    ReviewRecord,
+)
 from pointsman.domain.subjects import subject_of
 from pointsman.journal import (
     Erased,
@@ -164,6 +171,12 @@ def kept_of(reader: JournalReader, trace: str) -> tuple[str, list[BodyRef]]:
         elif row["kind"] == "end":
             response = msgspec.json.decode(row["payload"], type=End).response
             refs += [response] if response is not None else []
+        elif row["kind"] == "outcome":
+            said = msgspec.json.decode(row["payload"], type=OutcomeRecord).body
+            refs += [said] if said is not None else []
+        elif row["kind"] == "review":
+            edited = msgspec.json.decode(row["payload"], type=ReviewRecord).answer
+            refs += [edited] if edited is not None else []
     if tenant is None:
         raise NotFound(f"no trace {trace!r}", next="pointsman trace list")
     return tenant, [ref for ref in refs if ref.pack is not None]

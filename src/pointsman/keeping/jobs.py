@@ -1,14 +1,16 @@
 """What the keeper does, each in small steps: seal, compact, roll up, retain. Nothing here waits."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pointsman.analytics.rolled import DayJudge, rule_digests
+from pointsman.analytics.daily import DayJudge, rule_digests
+from pointsman.audit import AnchorFailed, AuditLog, anchor, read_signer
+from pointsman.domain.alerts import AlertChannel
 from pointsman.domain.errors import CheckFailed
 from pointsman.domain.ports import SubjectKeys
-from pointsman.domain.task import Task
+from pointsman.domain.task import AuditSettings, DriftSettings, Task
 from pointsman.journal import (
     JournalReader,
     Packs,
@@ -18,6 +20,8 @@ from pointsman.journal import (
     seal,
 )
 from pointsman.journal.layout import layout
+from pointsman.keeping.alerting import alert
+from pointsman.keeping.drifting import watch
 from pointsman.keeping.erasure import Unfinished
 from pointsman.keeping.trusted_clock import DAY_US, TrustedClock
 
@@ -37,6 +41,11 @@ class Work:
     allowed: Callable[[], bool]  # asked before each change of the manifest
     wall_us: Callable[[], int]
     monotonic: Callable[[], float] = time.monotonic
+    audit: AuditSettings = field(
+        default_factory=AuditSettings
+    )  # with paths as they are from anywhere
+    drift: DriftSettings = field(default_factory=DriftSettings)
+    alerts: Sequence[AlertChannel] = ()
     reached: Callable[[str], None] = lambda point: None
     packs: Packs = field(init=False)
     clock: TrustedClock = field(init=False)
@@ -135,9 +144,51 @@ def _newest_us(work: Work) -> int:
         return max((row["last_us"] for row in reader.query("counts")), default=0)
 
 
+def auditing(work: Work) -> Iterator[str]:
+    """What was written since into the Merkle log, and a checkpoint of it to where it is kept.
+
+    An anchor that is out of reach does not stop the others; it gets the next checkpoint.
+    """
+    said = work.audit
+    if not said.enabled:
+        return
+    signer = read_signer(said.key_file) if said.key_file is not None else None
+    log = AuditLog(work.root)
+    known = len(log.files.kept_checkpoints())
+    extension = log.extend()
+    made = log.checkpoint(origin=said.origin, signer=signer)
+    if len(log.files.kept_checkpoints()) == known:
+        return
+    yield f"took {extension.added} records into the audit log"
+    failed = None
+    for at, each in enumerate(said.anchors):
+        try:
+            anchor(made, each, work=log.files.directory / f"anchor-{at}")
+        except AnchorFailed as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def watching(work: Work) -> Iterator[str]:
+    """Streams of outcomes looked at for change; what changed is a record."""
+    if work.drift.enabled:
+        yield from watch(
+            work.root, work.tasks, work.drift, now_us=work.wall_us(), allowed=work.allowed
+        )
+
+
+def alerting(work: Work) -> Iterator[str]:
+    """People told of alarms, each once on each channel."""
+    yield from alert(work.root, work.alerts, now_us=work.wall_us(), allowed=work.allowed)
+
+
 JOBS: Mapping[str, Job] = {
+    "journal.audit": auditing,
     "journal.seal": sealing,
     "journal.compact": compacting,
     "journal.roll-up": rolling_up,
     "journal.retain": retaining,
+    "drift.watch": watching,
+    "drift.alert": alerting,
 }

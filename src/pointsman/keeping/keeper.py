@@ -14,6 +14,7 @@ from pointsman.keeping.jobs import JOBS, Work
 ROLE = "keeper"
 LEASE_S = 60.0
 _RENEW_S = 15.0
+_STAYS_S = 30.0
 _STEPS = 64  # of one job in a round: segments may come as fast as they are sealed
 
 
@@ -121,15 +122,26 @@ class Keeper:
                 continue  # asked again before anything is changed
 
 
+def stays(every_s: float) -> bool:
+    """Whether the process lives on between rounds; else it is started for each (0.8 s of CPU)."""
+    return every_s < _STAYS_S
+
+
 def run(
-    keeper: Keeper, *, stop: threading.Event, pause_s: float, say: Callable[[Told], None]
+    keeper: Keeper,
+    *,
+    stop: threading.Event,
+    pause_s: float | None,
+    say: Callable[[Told], None],
 ) -> None:
-    """Rounds until told to stop. A round that fails is told of, and the next tries again."""
+    """Rounds until told to stop; one where there is no pause. One that fails is told of."""
     while not stop.is_set():
         try:
             say(keeper.round())
         except PointsmanError as error:
             say(Told(role="standby", at_us=0, errors={"state": error.sentence}))
+        if pause_s is None:
+            break
         stop.wait(pause_s)
     try:
         keeper.leave()

@@ -9,7 +9,7 @@ from pointsman.domain.errors import ConfigurationError
 from pointsman.state.database import Database
 from pointsman.state.troubles import unavailable
 
-REVISIONS = ("0001",)  # in order; each a file in migrations/versions
+REVISIONS = ("0001", "0002", "0003", "0004")  # in order; each a file in migrations/versions
 VERSION_TABLE = "pointsman_schema_version"  # not `alembic_version`: a database may be shared
 
 # Alembic keeps the migration that runs in module globals: one at a time in a process.

@@ -6,7 +6,11 @@ from types import TracebackType
 from typing import Self
 
 from pointsman.domain.errors import ConfigurationError, StateUnavailable
+from pointsman.state.batches import StoredBatches
+from pointsman.state.cells import StoredCells
 from pointsman.state.database import Database
+from pointsman.state.files import StoredFiles
+from pointsman.state.held import StoredHeld
 from pointsman.state.labels import StoredLabels
 from pointsman.state.leases import StoredLeases
 from pointsman.state.migrating import migrate
@@ -15,10 +19,12 @@ from pointsman.state.schedules import StoredSchedules
 from pointsman.state.sqlite import open_sqlite
 from pointsman.state.subject_hash import load_hash_secret
 from pointsman.state.subject_keys import StoredSubjectKeys
+from pointsman.state.virtual_keys import StoredVirtualKeys
 from pointsman.state.wrapping import Secrets, Wrapper
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgresql+psycopg://")
+CONNECTIONS = 4  # kept open once they were needed at the same time, never more
 
 
 def wall_us() -> int:
@@ -38,12 +44,21 @@ class State:
         self.leases = StoredLeases(database)
         self.schedules = StoredSchedules(database)
         self.labels = StoredLabels(database, clock=clock)
+        self.cells = StoredCells(database)
+        self.files = StoredFiles(database)
+        self.batches = StoredBatches(database)
+        self.held = StoredHeld(database)
+        self.virtual_keys = StoredVirtualKeys(database, secrets=secrets, clock=clock)
         self.subject_keys = StoredSubjectKeys(
             database,
             hash_secret=load_hash_secret(database, secrets),
             secrets=secrets,
             clock=clock,
         )
+
+    def rewrap(self) -> int:
+        """Put every secret under the present master key; how many lay under none or another."""
+        return self.subject_keys.rewrap() + self.virtual_keys.rewrap()
 
     def close(self) -> None:
         """Close the connections; one that is in use closes when its transaction ends."""
@@ -67,7 +82,7 @@ def open_state(
     clock: Callable[[], int] = wall_us,
     wrapper: Wrapper | None = None,
     wait_s: float = 5.0,
-    connections: int = 4,
+    connections: int = CONNECTIONS,
 ) -> State:
     """The state at a URL, made and migrated where needed.
 

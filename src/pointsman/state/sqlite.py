@@ -19,7 +19,12 @@ from pointsman.state.database import Database
 from pointsman.state.troubles import explained, unavailable
 
 # FULL: a commit is on the disk before it returns. secure_delete: what is freed is zeroed.
-_PRAGMAS = ("synchronous = FULL", "fullfsync = ON", "secure_delete = ON")
+_PRAGMAS = (
+    "synchronous = FULL",
+    "fullfsync = ON",
+    "secure_delete = ON",
+    "cache_size = -512",  # KiB of each connection, not 2 MiB: the kernel has the pages as well
+)
 _OLDEST = (3, 35)  # RETURNING
 
 

@@ -10,7 +10,7 @@ from pointsman.domain.errors import StateUnavailable
 from pointsman.domain.ids import ulid
 from pointsman.domain.ports import SubjectKey
 from pointsman.state.database import Database, rows_in_batches
-from pointsman.state.subject_hash import HASH_SECRET, subject_hash
+from pointsman.state.subject_hash import HASH_SECRET, rewrap_secret, subject_hash
 from pointsman.state.tables import meta, subject_keys
 from pointsman.state.words import checked_name
 from pointsman.state.wrapping import Secrets
@@ -116,7 +116,7 @@ class StoredSubjectKeys:
         under = self._secrets.under
         if under is None:
             return 0
-        changed = self._rewrap_hash_secret(under)
+        changed = rewrap_secret(self._database, self._secrets, HASH_SECRET, self._hash_secret)
         foreign = _secrets().where(subject_keys.c.wrapped_by.is_distinct_from(under))
         after = ""
         while True:
@@ -142,13 +142,6 @@ class StoredSubjectKeys:
                 changed += connection.execute(update_row).rowcount  # 0: destroyed meanwhile
             self._mark_scrub(connection)
         return changed
-
-    def _rewrap_hash_secret(self, under: str) -> int:
-        stored = self._secrets.stored(self._hash_secret, context=HASH_SECRET)
-        foreign = (meta.c.name == HASH_SECRET, meta.c.wrapped_by.is_distinct_from(under))
-        fresh = {"value": stored["secret"], "wrapped_by": stored["wrapped_by"]}
-        with self._database.write() as connection:
-            return connection.execute(update(meta).where(*foreign).values(fresh)).rowcount
 
     def _hash(self, tenant: str, subject: str) -> bytes:
         if not subject:

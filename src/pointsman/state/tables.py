@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -63,4 +64,72 @@ labels = Table(  # appended, never edited: the highest revision of a name is wha
     Column("value", Text),  # NULL: taken away
     Column("by", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+)
+
+cells = Table(  # small values that many processes change together: budgets, rates
+    "pointsman_cells",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("until_us", BigInteger, nullable=False),  # it may be forgotten from then on
+)
+
+virtual_keys = Table(
+    "pointsman_virtual_keys",
+    metadata,
+    Column("name", Text, primary_key=True),  # a name is never used again
+    Column("spec", Text, nullable=False),  # tenant, team, tasks, models, limits, as JSON
+    Column("made_us", BigInteger, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires_us", BigInteger),  # NULL: never
+    Column("revoked_us", BigInteger),
+)
+
+virtual_key_secrets = Table(  # several of one key while it is rotated
+    "pointsman_virtual_key_secrets",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # keyed: the database alone says nothing
+    Column("name", Text, nullable=False, index=True),
+    Column("hint", Text, nullable=False),  # its last characters, to tell it from others
+    Column("made_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),  # NULL: as long as the key
+)
+
+files = Table(  # what clients leave here; the bytes lie in a folder beside
+    "pointsman_files",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),  # NULL: never
+    Index("ix_pointsman_files_tenant", "tenant", "id"),
+)
+
+held = Table(  # answers that wait for people
+    "pointsman_held",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("open", Integer, nullable=False),  # 1 until it is decided
+    Column("expires_us", BigInteger, nullable=False),
+    Column("said", Text, nullable=False),  # the whole of it, as JSON: no text of anybody
+    Index("ix_pointsman_held_open", "open", "id"),
+)
+
+batches = Table(
+    "pointsman_batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("input_file", Text, nullable=False),
+    Column("open", Integer, nullable=False),  # 1 until it is over
+    Column("over_us", BigInteger),
+    Column("said", Text, nullable=False),  # the whole of it, as JSON
+    Index("ix_pointsman_batches_tenant", "tenant", "id"),
+    Index("ix_pointsman_batches_open", "store", "open", "id"),
 )
