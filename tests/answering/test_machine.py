@@ -43,11 +43,11 @@ plans = st.builds(a_plan, st.lists(st.booleans(), min_size=1, max_size=4), st.in
 
 
 @given(plans, st.data())
-def test_every_request_ends_exactly_once_and_attempts_never_outnumber_steps(plan, data):
+def test_every_request_ends_exactly_once_and_attempts_never_outnumber_steps_and_retries(plan, data):
     now, effect = begin(plan)
-    calls, shown = [], False
+    calls, shown, retries = [], False, 0
     while isinstance(effect, Call):
-        calls.append(effect.index)
+        calls.append((effect.index, effect.retry))
         assert not shown, "a step was called after text of another was shown"
         choice = data.draw(st.sampled_from(["answer", "fail", "show", "vanish"]))
         if choice == "show" and not effect.hold:
@@ -59,19 +59,33 @@ def test_every_request_ends_exactly_once_and_attempts_never_outnumber_steps(plan
             verdict = data.draw(st.sampled_from([ACCEPT, ESCALATE])) if effect.step.gate else None
             now, effect = advance(now, Answered(an_attempt(effect.index, gate=verdict)))
         elif choice == "fail":
-            now, effect = advance(now, Failed(an_attempt(effect.index, failure="cut")))
+            again_in_s = data.draw(st.sampled_from([None, 0.5])) if retries < 5 else None
+            retries += again_in_s is not None
+            failed = Failed(an_attempt(effect.index, failure="cut"), again_in_s)
+            now, effect = advance(now, failed)
+            if again_in_s is not None and not shown:
+                assert isinstance(effect, Call)
+                assert effect.after_s == again_in_s
+                assert (effect.index, effect.retry) == (calls[-1][0], calls[-1][1] + 1)
         else:
             now, effect = advance(now, Vanished(None))
     assert now.ended
     assert isinstance(effect, Deliver | Refuse | Break | Stop)
     assert calls == sorted(set(calls))
-    assert len(now.attempts) <= len(plan.steps)
+    assert len(now.attempts) <= len(plan.steps) + retries
     if isinstance(effect, Deliver):
         assert now.attempts[effect.attempt].failure is None
     if isinstance(effect, Refuse):
         assert all(a.failure for a in now.attempts)
     if isinstance(effect, Break):
         assert shown
+
+
+def test_a_plan_without_a_step_is_refused_at_once():
+    now, effect = begin(Plan(steps=()))
+    assert now.ended
+    assert isinstance(effect, Refuse)
+    assert effect.failure.kind == "circuit_open"
 
 
 def test_an_accepted_cheap_answer_is_delivered_without_a_second_call():

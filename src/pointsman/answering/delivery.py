@@ -1,12 +1,12 @@
 """What the client has been shown so far: the head, held streams with signs of life, the end."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
 from pointsman.answering.sink import Headers, Sink
-from pointsman.domain.errors import PointsmanError
+from pointsman.domain.errors import AnswerHeld, PointsmanError
 from pointsman.domain.ports import Chunk
 
 
@@ -59,6 +59,11 @@ class Delivery:
             self._timer.cancel()
             self._timer = None
 
+    def let_go(self) -> None:
+        """The request is over. What we hold holds us: it would wait for the garbage collector."""
+        self.quiet()
+        del self._headers, self._elapsed_ms
+
     def open(self, deployment: str) -> None:
         """Text of this deployment follows."""
         self.quiet()
@@ -70,12 +75,12 @@ class Delivery:
             self.opened = True
             self._sink.open_stream(self._headers(deployment))
 
-    async def show(self, chunks: Sequence[Chunk]) -> None:
-        """Pass chunks on, and wait while the client is slower than the engine."""
-        payloads = [chunk.data for chunk in chunks]
+    def show(self, chunks: Sequence[Chunk]) -> Awaitable[None] | None:
+        """Pass chunks on; what to wait for where the client is slower than the engine."""
+        payloads = [chunks[0].data] if len(chunks) == 1 else [chunk.data for chunk in chunks]
         self._payloads.extend(payloads)
         self._sink.events(payloads)
-        await self._sink.drained()
+        return self._sink.drained()
 
     def close_stream(self) -> None:
         """The proper end of a stream."""
@@ -84,6 +89,17 @@ class Delivery:
     def whole(self, deployment: str, body: bytes) -> None:
         """The whole answer at once."""
         self._sink.whole(self._headers(deployment), body)
+
+    def wait_for_people(self, told: Mapping[str, object]) -> None:
+        """The answer is held: where to ask for it, or in a stream an event that says so."""
+        self.quiet()
+        if self.opened:
+            where = f"GET {told['url']}"
+            self._sink.break_stream(
+                AnswerHeld("people look at this answer before it is delivered", next=where)
+            )
+        else:
+            self._sink.held(self._headers(None), told)
 
     def fail(self, error: PointsmanError) -> None:
         """An error in the shape that still fits: a status, or an event that ends the stream."""

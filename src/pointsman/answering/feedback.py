@@ -1,19 +1,22 @@
 """Outcomes from the product: facts about traces, named by trace id or by the answer's own id."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
 
 from pointsman.answering.asked import Clock
 from pointsman.domain.errors import InvalidRequest, NotFound
 from pointsman.domain.ids import outcome_id
-from pointsman.domain.ports import Journal, Reports
-from pointsman.domain.records import Admission, End, OutcomeRecord
+from pointsman.domain.ports import Reports
+from pointsman.domain.records import Admission, End, OutcomeRecord, Record
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _REMEMBERED = 100_000  # traces and keys looked up without a query
+_FACTS = 100  # with a key, remembered of one trace for other processes
 _MAX_TEXT = 4096  # characters of a value
 _MAX_KEY = 512  # characters
 _AHEAD_US = 86_400_000_000  # how far a client's clock may be before ours
@@ -26,11 +29,27 @@ class Refused(NamedTuple):
     why: str
 
 
+class KnownTrace(Protocol):
+    """A trace that another process looked up: whose it is, by what, and its keyed facts."""
+
+    @property
+    def trace(self) -> str: ...
+
+    @property
+    def tenant(self) -> str: ...
+
+    @property
+    def reference(self) -> str: ...
+
+    @property
+    def facts(self) -> Sequence[OutcomeRecord]: ...
+
+
 class Recent:
     """The latest traces by trace id and by response id; bounded, newest kept."""
 
-    def __init__(self, size: int = _REMEMBERED) -> None:
-        self._size = size
+    def __init__(self, size: int | None = None) -> None:
+        self._size = _REMEMBERED if size is None else size
         self._tenants: OrderedDict[str, str] = OrderedDict()
         # by tenant and response id; None where two traces of the tenant have the same
         self._by_response: OrderedDict[tuple[str, str], str | None] = OrderedDict()
@@ -80,21 +99,33 @@ class Recent:
         return (trace, found[0][1]) if trace is not None else None
 
 
+class Appends(Protocol):
+    """Where a fact goes; the journal is one such place."""
+
+    def append(self, record: Record) -> None: ...
+
+
 class Feedback:
     """Writes outcomes; the same key is the same fact, however often it is sent."""
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Appends,
         reports: Reports,
         recent: Recent,
         clock: Clock,
+        *,
+        recorded: Callable[[OutcomeRecord], None] = lambda record: None,
     ) -> None:
+        """Args: recorded is told of every fact that was written down; of none twice."""
         self._journal = journal
+        self._recorded = recorded
         self._reports = reports
         self._recent = recent
         self._clock = clock
         self._keys: OrderedDict[tuple[str, str], OutcomeRecord] = OrderedDict()
+        self._keyed: OrderedDict[str, tuple[OutcomeRecord, ...]] = OrderedDict()  # by trace
+        self.kinds: frozenset[str] | None = None  # those that rules mention; None: any
 
     def remembered(self, reference: str, tenant: str | None = None) -> bool:
         """True when `add` knows this trace id or response id without a query."""
@@ -104,16 +135,46 @@ class Feedback:
             return True
 
     def recall(self, references: Sequence[str]) -> None:
-        """Look the references up in the journal and remember those that are there.
+        """Look the references up in the journal and remember those that are there, with the facts
+        about them that have a key.
 
-        One query for all of them, which may take a while: never on an event loop.
+        Queries that may take a while: never on an event loop.
         """
+        found: list[str] = []
         missing = [item for item in references if not self.remembered(item)]
         if missing:
             for row in self._reports.query("find", {"references": missing}):
                 self._recent.remember(
                     str(row["trace"]), str(row["tenant"]), response_id=row["reference"]
                 )
+                found.append(str(row["trace"]))
+        if found:
+            self.learn(keyed_facts(self._reports, found))
+
+    def learn(self, facts: Iterable[OutcomeRecord]) -> None:
+        """Remember facts that were recorded before, by another process or an earlier one."""
+        for fact in facts:
+            if fact.key is not None and (fact.tenant, fact.key) not in self._keys:
+                self._remember(fact, fact.key)
+
+    def known_facts(self, trace: str) -> tuple[OutcomeRecord, ...]:
+        """The facts about a trace that have a key, as far as this process knows them."""
+        return self._keyed.get(trace, ())
+
+    def _remember(self, fact: OutcomeRecord, key: str) -> None:
+        _put(self._keys, (fact.tenant, key), fact, _REMEMBERED)
+        kept = (*self._keyed.get(fact.trace, ()), fact)[-_FACTS:]
+        _put(self._keyed, fact.trace, kept, _REMEMBERED)
+
+    def warning(self, kind: str) -> str | None:
+        """What a client should know of a kind that decides nothing."""
+        if self.kinds is None or kind in self.kinds:
+            return None
+        known = ", ".join(sorted(self.kinds)) or "none"
+        return (
+            f"no task's acceptance rule mentions {kind!r}: it is recorded and decides nothing; "
+            f"kinds that do: {known}"
+        )
 
     def add(
         self,
@@ -160,8 +221,9 @@ class Feedback:
             key=key,
         )
         self._journal.append(record)
+        self._recorded(record)
         if key is not None:
-            _put(self._keys, (owner, key), record, _REMEMBERED)
+            self._remember(record, key)
         return record
 
     def add_many(
@@ -191,6 +253,12 @@ class Feedback:
                 refused.append(Refused(number, error.what))
             progress(number)
         return done, refused
+
+
+def keyed_facts(reports: Reports, traces: Sequence[str]) -> list[OutcomeRecord]:
+    """The facts about these traces that have a key, the first of each key."""
+    rows = reports.query("keyed_facts", {"traces": list(traces)})
+    return [msgspec.json.decode(row["payload"], type=OutcomeRecord) for row in rows]
 
 
 def _reference(row: Mapping[str, Any]) -> Any:

@@ -2,11 +2,11 @@
 
 begin ─▶ Call ─▶ Answered ─▶ gate accepts / no gate ─▶ Deliver
            ▲         └─ gate says escalate ─▶ Call next step, or Deliver the best so far
+           ├── Failed, nothing shown, to be tried again ─▶ Call the same step after a wait
            ├── Failed, nothing shown ─▶ Call next step or fallback, Deliver the best, or Refuse
            └── Failed, text was shown ─▶ Break (the client is told; nothing is pretended)
 """
 
-from dataclasses import dataclass
 from typing import assert_never
 
 import msgspec
@@ -16,64 +16,61 @@ from pointsman.domain.plan import Plan, Step
 from pointsman.domain.records import Attempt, Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """The first byte of the running attempt's answer is about to reach the client."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """The running attempt ended with an answer, judged where its step has a gate."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The running attempt ended without a (whole) answer."""
+class Failed(msgspec.Struct, frozen=True):
+    """The running attempt ended without a (whole) answer.
+
+    `again_in_s`: it may be sent again after so long, since nothing was generated.
+    """
 
     attempt: Attempt
+    again_in_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vanished:
+class Vanished(msgspec.Struct, frozen=True):
     """The client went away; the running attempt, if any, was aborted and is given."""
 
     attempt: Attempt | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Try this step. `hold`: show nothing of it until its gate has decided."""
 
     index: int
     step: Step
     hold: bool
+    retry: int = 0  # how many tries of it there were
+    after_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(msgspec.Struct, frozen=True):
     """Give the client this attempt's answer (what is not shown of it yet)."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """No step gave anything: tell the client why."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(msgspec.Struct, frozen=True):
     """The answer was cut after its first byte: say so in the stream, end it without [DONE]."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     """Nobody listens: write the end and do nothing more."""
 
 
@@ -86,6 +83,7 @@ class Progress(msgspec.Struct, frozen=True):
 
     plan: Plan
     index: int = -1  # the running step
+    retry: int = 0  # how many tries of it there were
     attempts: tuple[Attempt, ...] = ()
     best: int | None = None  # the latest whole answer that its gate did not accept
     shown: bool = False
@@ -93,42 +91,50 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 def begin(plan: Plan) -> tuple[Progress, Effect]:
-    """The start of a request: the call of its first step."""
-    return _call(Progress(plan), 0)
+    """The start of a request: the call of its first step; without a step nobody may be asked."""
+    if not plan.steps:
+        return Progress(plan, ended=True), Refuse(Failure(kind="circuit_open"))
+    step = plan.steps[0]
+    return Progress(plan, index=0), Call(0, step, step.gate is not None)
 
 
 def advance(now: Progress, event: Event) -> tuple[Progress, Effect | None]:
     """The next state and what to do; None means carry on with the running attempt.
 
     Laws: every run ends exactly once with Deliver, Refuse, Break or Stop; attempts never
-    outnumber steps; after Shown no other step is called.
+    outnumber steps and the retries that were allowed; after Shown no other step is called.
     """
     assert not now.ended, "an ended request got another event"
     match event:
         case Shown():
             return replace(now, shown=True), None
         case Answered(attempt):
-            after = replace(now, attempts=(*now.attempts, attempt))
-            last = len(after.attempts) - 1
+            attempts = (*now.attempts, attempt)
+            last = len(now.attempts)
             if now.shown or attempt.gate is None or attempt.gate.verdict == "accept":
-                return replace(after, ended=True), Deliver(last)
-            return _escalate(replace(after, best=last))
-        case Failed(attempt):
+                return replace(now, attempts=attempts, ended=True), Deliver(last)
+            return _escalate(replace(now, attempts=attempts, best=last))
+        case Failed(attempt, again_in_s):
             after = replace(now, attempts=(*now.attempts, attempt))
             assert attempt.failure is not None, "a failed attempt names its failure"
             if now.shown:
                 return replace(after, ended=True), Break(attempt.failure)
+            if again_in_s is not None:
+                return _call(after, now.index, retry=now.retry + 1, after_s=again_in_s)
             return _after_failure(after)
         case Vanished(attempt):
-            attempts = now.attempts if attempt is None else (*now.attempts, attempt)
-            return replace(now, attempts=attempts, ended=True), Stop()
+            seen = now.attempts if attempt is None else (*now.attempts, attempt)
+            return replace(now, attempts=seen, ended=True), Stop()
         case _:
             assert_never(event)
 
 
-def _call(now: Progress, index: int) -> tuple[Progress, Effect]:
+def _call(
+    now: Progress, index: int, *, retry: int = 0, after_s: float = 0.0
+) -> tuple[Progress, Effect]:
     step = now.plan.steps[index]
-    return replace(now, index=index), Call(index, step, step.gate is not None)
+    call = Call(index, step, step.gate is not None, retry, after_s)
+    return replace(now, index=index, retry=retry), call
 
 
 def _escalate(now: Progress) -> tuple[Progress, Effect]:

@@ -54,8 +54,10 @@ def replay(admission: Admission, features: Features | None, configuration: str |
         target.route,
         features,
         task=target.task,
-        state={arm.deployment: arm for arm in recorded.state},
+        state={arm.name: arm for arm in recorded.state},
         draw=recorded.draw,
+        unwell={each.deployment: each for each in recorded.unwell},
+        learned=recorded.learned,
     )
     return told("same" if again == recorded else "different", again)
 

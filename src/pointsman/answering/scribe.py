@@ -6,13 +6,16 @@ import msgspec
 
 from pointsman.answering.asked import Asked, Clock
 from pointsman.answering.capture import keep
+from pointsman.answering.tags import tags_of
+from pointsman.answering.watch import Watch
 from pointsman.domain.ids import TraceId, outcome_id
 from pointsman.domain.messages import Features
 from pointsman.domain.plan import Decision
 from pointsman.domain.ports import Journal, SubjectKey
 from pointsman.domain.records import Admission, BodyRef, Capture, End, OutcomeRecord
 from pointsman.domain.task import PromptVersion
-from pointsman.domain.verdict import CheckResult
+from pointsman.domain.verdict import CheckResult, Screening
+from pointsman.policy.obligations import narrowest
 
 _DAY_US = 86_400_000_000
 _DAYS = 30  # for which bodies are kept where there is no task to say so
@@ -41,10 +44,16 @@ class Scribe:
         self._admission: Admission | None = None
         self.ended = False
 
-    def admit(self, at_us: int, decision: Decision, features: Features) -> None:
+    def admit(
+        self, at_us: int, decision: Decision, features: Features, watch: Watch | None = None
+    ) -> None:
         """Before the first upstream call. Raises: JournalUnavailable, and nothing is answered."""
         asked, task = self._asked, self._asked.target.task
-        capture = task.capture if task else "bodies"
+        capture: Capture = task.capture if task else "bodies"
+        if asked.capture is not None:
+            capture = narrowest(capture, (asked.capture,))
+        inbound = watch.inbound if watch is not None else None
+        kept = capture if watch is None else watch.capture(capture, inbound)
         self._until_us = at_us + (task.retention_days if task else _DAYS) * _DAY_US
         admission = Admission(
             trace=self._trace,
@@ -59,8 +68,11 @@ class Scribe:
             stream=asked.request.stream,
             decision=decision,
             capture=capture,
-            request=self._keep(asked.body, capture, _encode(features)),
+            request=self._keep(asked.body, kept, _encode(features)),
             session=asked.session,
+            team=asked.team,
+            policy=inbound,
+            tags=tags_of(asked.request, task.segments) if task and task.segments else {},
         )
         self._journal.append(admission)
         self._admission = admission
@@ -82,15 +94,31 @@ class Scribe:
             )
         )
 
-    def end(self, end: End, body: bytes | None) -> tuple[Admission, End]:
+    def answer(
+        self, body: bytes | None, watch: Watch | None = None, said: Screening | None = None
+    ) -> BodyRef | None:
+        """Where the answer is kept, for the end's record. Raises: JournalUnavailable."""
+        assert self._admission is not None, "only what was admitted is answered"
+        if body is None:
+            return None
+        capture = self._admission.capture
+        if watch is not None and said is not None:  # what was shown has nothing forbidden in it
+            capture = watch.narrowed(capture, said)
+        return self._keep(body, capture)
+
+    def end(self, end: End) -> Admission:
         """Before the last byte to the client. Raises: JournalUnavailable."""
         assert self._admission is not None, "only what was admitted can end"
         assert not self.ended, "a request ends once"
-        if body is not None:
-            end = msgspec.structs.replace(end, response=self._keep(body, self._admission.capture))
-        self._journal.append(end)
+        known = self._asked.target.served
+        served = {
+            each.deployment: id
+            for each in end.attempts
+            if each.failure is None and (id := known(each.deployment)) is not None
+        }
+        self._journal.append(msgspec.structs.replace(end, served=served) if served else end)
         self.ended = True
-        return self._admission, end
+        return self._admission
 
     def _keep(self, body: bytes, capture: Capture, features: bytes = b"") -> BodyRef:
         return keep(

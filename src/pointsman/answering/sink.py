@@ -1,6 +1,6 @@
 """Where an answer goes: the port that each surface (chat now, others later) implements."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from pointsman.domain.errors import PointsmanError
@@ -19,6 +19,10 @@ class Sink(Protocol):
         """An error, with its own status: only before anything else was written."""
         ...
 
+    def held(self, headers: Headers, told: Mapping[str, object]) -> None:
+        """The answer waits for people: 202, and where to ask for it."""
+        ...
+
     def open_stream(self, headers: Headers) -> None:
         """The head of a stream."""
         ...
@@ -31,8 +35,8 @@ class Sink(Protocol):
         """A sign of life that no client takes for content."""
         ...
 
-    async def drained(self) -> None:
-        """Return once the client has taken enough of what was written."""
+    def drained(self) -> Awaitable[None] | None:
+        """Until the client has taken enough of what was written; None: it has."""
         ...
 
     def close_stream(self) -> None:

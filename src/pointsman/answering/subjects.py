@@ -3,13 +3,22 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 from pointsman.domain.errors import JournalUnavailable, PointsmanError
-from pointsman.domain.ports import SubjectKey, SubjectKeys
+from pointsman.domain.ports import SubjectKey
 
 FRESH_S = 30.0  # how long a destroyed key may still be written under; what is, is erased as well
 _STALE_S = 3600.0  # how long a remembered key serves while the store cannot be reached
 _REMEMBERED = 10_000
+
+
+class KeyMaker(Protocol):
+    """The part of the port `SubjectKeys` that answering needs."""
+
+    def key(self, tenant: str, subject: str) -> SubjectKey:
+        """The subject's living key, made (and durable) before this returns. For threads."""
+        ...
 
 
 class Subjects:
@@ -17,7 +26,7 @@ class Subjects:
 
     def __init__(
         self,
-        keys: SubjectKeys,
+        keys: KeyMaker,
         monotonic: Callable[[], float],
         *,
         remembered: int = _REMEMBERED,

@@ -1,0 +1,1 @@
+"""Who is let in: budgets, rates and requests at once, held here and shared through a store."""

@@ -1,0 +1,1 @@
+"""Held answers: kept for people to look at, decided once, delivered or not."""

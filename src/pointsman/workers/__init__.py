@@ -1,0 +1,1 @@
+"""One gateway over several processes: a supervisor, its workers, the admin beside them."""
