@@ -1,0 +1,1 @@
+"""Scorers: one kind a module, one protocol, one table."""

@@ -1,0 +1,1 @@
+"""Runs of suites: asked, kept on disk, read again."""
