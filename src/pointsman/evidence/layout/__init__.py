@@ -1,0 +1,1 @@
+"""Where words stand on a page: lines, reading order, columns, tables. Values in, values out."""

@@ -1,0 +1,1 @@
+"""Logs: what their lines begin with, which templates they are made of."""

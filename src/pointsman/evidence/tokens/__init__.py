@@ -1,0 +1,1 @@
+"""How many tokens a text is: exact where the tokenizer is known, calibrated elsewhere."""
