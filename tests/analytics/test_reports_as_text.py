@@ -2,15 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from analytics_arms import case, three_arms
 from analytics_rows import RowsInMemory, tried
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointsman.analytics import formats
 from pointsman.analytics.compare import compare_arms
-from pointsman.analytics.report import build_report
-from pointsman.analytics.text import render_comparison, render_report
+from pointsman.analytics.report import Report, build_report
+from pointsman.analytics.text import render_comparison, render_report, render_summary
 from pointsman.domain.task import AcceptanceRule, Task
 from pointsman.stats.estimate import Estimate
 
@@ -53,21 +56,30 @@ def a_day() -> RowsInMemory:
     return rows
 
 
-def report_text(width: int) -> str:
+def a_report(**given: Any) -> Report:
     task = Task(name="support-reply", route="thrifty", acceptance=AcceptanceRule(within_h=48))
     rows = a_day()
     for row in rows.rows["requests"]:
         row["task"] = row["task"] and "support-reply"
     report = build_report(
         rows, tasks={"support-reply": task}, since_us=START_US, until_us=START_US + DAY_US,
-        now_us=START_US + 2 * DAY_US,
+        now_us=START_US + 2 * DAY_US, **given,
     )  # fmt: skip
-    return render_report(report, width=width)
+    return report
+
+
+def report_text(width: int) -> str:
+    return render_report(a_report(), width=width)
 
 
 @pytest.mark.parametrize("width", [160, 100, 60])
 def test_golden_report(width: int) -> None:
     agrees(f"report-{width}.txt", report_text(width))
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_golden_summary(width: int) -> None:
+    agrees(f"summary-{width}.txt", render_summary(a_report(), width=width))
 
 
 @pytest.mark.parametrize("width", [110, 60])
@@ -89,6 +101,7 @@ def test_golden_comparison_of_an_arm_without_an_accepted_answer() -> None:
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     texts = (
         report_text(width),
+        render_summary(a_report(), width=width),
         render_comparison(compare_arms(three_arms(), "large"), width=width),
     )
     assert max(len(line) for text in texts for line in text.splitlines()) <= width
@@ -97,6 +110,64 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_an_empty_report_says_so() -> None:
     report = build_report(RowsInMemory(), tasks={}, since_us=0, until_us=1, now_us=1)
     assert render_report(report).endswith("\n\nno requests\n")
+
+
+def test_money_of_a_table_is_in_the_one_unit_that_it_names() -> None:
+    for text in (report_text(160), render_summary(a_report(), width=160)):
+        assert "e-0" not in text
+        for part in text.split("\n\n"):
+            heads = [word for word in ("$", "m$", "µ$") if f", {word}" in part]
+            assert len(heads) <= 1
+    assert "money in m$: thousandths of a dollar" in render_summary(a_report(), width=160)
+
+
+def test_a_summary_is_a_row_each_on_a_terminal_of_the_usual_width() -> None:
+    lines = render_summary(a_report(), width=80).splitlines()
+    [head] = [number for number, line in enumerate(lines) if line.startswith("task")]
+    assert [line.split()[0] for line in lines[head + 1 : head + 5]] == [
+        "(no", "support-reply", "local-32b", "thrifty",
+    ]  # fmt: skip
+
+
+def test_configurations_are_never_pooled_without_a_word() -> None:
+    rows = a_day()
+    for number, row in enumerate(rows.rows["requests"]):
+        row["config"] = f"digest-{'a' if number % 3 else 'b'}"
+    span = {
+        "tasks": {}, "since_us": START_US, "until_us": START_US + DAY_US,
+        "now_us": START_US + 2 * DAY_US,
+    }  # fmt: skip
+    report = build_report(rows, **span)
+    ticket = next(task for task in report.tasks if task.task == "ticket")
+    assert [(each.digest, each.requests) for each in ticket.configs] == [
+        ("digest-a", 240),
+        ("digest-b", 121),
+    ]
+    for text in (render_report(report, width=200), render_summary(report, width=200)):
+        assert "ticket ran under 2 configurations · digest-a (240) · digest-b (121)" in text
+    apart = build_report(rows, **span, group="config")
+    assert "ran under" not in render_report(apart) + render_summary(apart)
+    assert {each.name for each in apart.tasks[-1].groups} == {"digest-a", "digest-b"}
+    assert "ran under" not in render_summary(a_report())
+
+
+@given(
+    values=st.lists(st.floats(1e-11, 1e5), min_size=1, max_size=6),
+)
+def test_amounts_have_three_significant_digits_and_no_exponent(values: list[float]) -> None:
+    unit = formats.unit_of(values)
+    for value in values:
+        text = formats.amount(value, unit)
+        assert "e" not in text
+        assert float(text.replace(",", "")) / unit.per_usd == pytest.approx(value, rel=0.006)
+
+
+@pytest.mark.parametrize(
+    ("least", "name"),
+    [(5.0, "$"), (0.01, "$"), (0.0099, "m$"), (1e-5, "m$"), (9e-6, "µ$"), (1e-12, "µ$"), (0, "$")],
+)
+def test_the_unit_suits_the_least_amount(least: float, name: str) -> None:
+    assert formats.unit_of([least, None, 10_000.0]).name == name
 
 
 @pytest.mark.parametrize(
@@ -125,12 +196,13 @@ def test_numbers_show_their_doubt() -> None:
     assert formats.points(Estimate(value=0.022, low=0.004, high=0.04, n=9)) == (
         "+2.2 pts [+0.4, +4.0]"
     )
-    assert formats.money(Estimate(value=None, low=0.012, high=None, n=9)) == "– [0.0120, ∞]"
+    thousandths = formats.UNITS[1]
+    nothing = Estimate(value=None, low=0.012, high=None, n=9)
+    assert formats.money(nothing, thousandths) == "– [12.0, ∞]"
     assert formats.change(Estimate(value=0.89, low=0.86, high=0.92, n=9)) == "-11 % [-14, -8]"
     assert formats.change(Estimate(value=2.0, low=None, high=None, n=1)) == "+100 %"
-    assert formats.money_difference(Estimate(value=-2e-6, low=-3e-6, high=None, n=9)) == (
-        "-$2.00e-06 [-3.00e-06, ∞]"
-    )
+    less = Estimate(value=-2e-6, low=-3e-6, high=None, n=9)
+    assert formats.money_difference(less, thousandths) == "-0.00200 [-0.00300, ∞]"
     assert formats.milliseconds(Estimate(value=1812, low=None, high=None, n=3)) == "1,812 [0, ∞]"
 
 

@@ -85,8 +85,11 @@ class AcceptanceJudge:
         """`judge`, for a request whose end is known too.
 
         A request that ended without a delivered answer is rejected without any outcome; one that
-        the client cancelled is unknown, and so is one that has not ended.
+        the client cancelled is unknown, and so is one that has not ended. So is one whose answer
+        is held for people, until the window closes: then nothing was delivered in time.
         """
+        if status == "held":
+            return "rejected" if now_us > at_us + self._window_us else "unknown"
         if status is None or status == "cancelled":
             return "unknown"
         if status in _UNANSWERED and delivered is None:

@@ -27,6 +27,11 @@ class JudgedRequest(msgspec.Struct, frozen=True, kw_only=True):
     acceptance: Acceptance
 
     @property
+    def timed(self) -> bool:
+        """Whether its times count: delivered, and not only after people had looked."""
+        return self.status == "delivered" and self.columns.get("http_status") != 202
+
+    @property
     def deployment(self) -> str | None:
         """Who gave the delivered answer."""
         if self.delivered is None or self.delivered >= len(self.attempts):
@@ -35,7 +40,8 @@ class JudgedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a set of requests came to. Times are of delivered requests, in milliseconds."""
+    """What a set of requests came to. Times are of delivered requests that no person
+    looked at first, in milliseconds."""
 
     requests: int
     ended: int
@@ -60,7 +66,7 @@ def figures(requests: Sequence[JudgedRequest], *, level: float = 0.95) -> Figure
     """
     known = [request for request in requests if request.acceptance != "unknown"]
     cancelled = [request for request in requests if request.status == "cancelled"]
-    delivered = [request for request in requests if request.status == "delivered"]
+    delivered = [request for request in requests if request.timed]
     return Figures(
         requests=len(requests),
         ended=sum(request.status is not None for request in requests),

@@ -1,6 +1,8 @@
 """Numbers with their doubt as short text for people; JSON carries the numbers themselves."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from pointsman.stats.estimate import Estimate
 
@@ -9,10 +11,15 @@ NOTHING = "–"
 
 def percent(estimate: Estimate) -> str:
     """`88.1 % [85.0, 90.7] n=412`, from a share in [0, 1]; a dash where nothing was seen."""
+    return f"{share(estimate)} n={estimate.n}"
+
+
+def share(estimate: Estimate) -> str:
+    """`88.1 % [85.0, 90.7]`, beside which n stands somewhere else."""
     if estimate.value is None:
-        return f"{NOTHING} n={estimate.n}"
+        return NOTHING
     limits = _limits(estimate, lambda x: f"{100 * x:.1f}")
-    return f"{100 * estimate.value:.1f} % {limits} n={estimate.n}"
+    return f"{100 * estimate.value:.1f} % {limits}"
 
 
 def points(estimate: Estimate) -> str:
@@ -22,18 +29,52 @@ def points(estimate: Estimate) -> str:
     return f"{_points(estimate.value)} pts {_limits(estimate, _points)}"
 
 
-def money(estimate: Estimate) -> str:
-    """`$0.0123 [0.0110, 0.0139]`; a dash for the value where nothing was accepted."""
-    value = NOTHING if estimate.value is None else usd(estimate.value)
-    return f"{value} {_limits(estimate, _significant)}"
+class Unit(NamedTuple):
+    """What money is counted in throughout a table; its heads name it."""
+
+    name: str
+    per_usd: float
+    words: str
 
 
-def money_difference(estimate: Estimate) -> str:
-    """`-$0.0021 [-0.0034, -0.0008]`."""
+UNITS = (
+    Unit("$", 1.0, "dollars"),
+    Unit("m$", 1e3, "thousandths of a dollar"),
+    Unit("µ$", 1e6, "millionths of a dollar"),
+)
+_LEAST = 0.01  # of a unit, below which a smaller one is taken
+
+
+def unit_of(values_usd: Iterable[float | None]) -> Unit:
+    """The largest unit in which the least of these is a hundredth or more; dollars for none."""
+    least = min((value for value in values_usd if value is not None and value > 0), default=1.0)
+    return next((unit for unit in UNITS if least * unit.per_usd >= _LEAST), UNITS[-1])
+
+
+def amount(value_usd: float, unit: Unit) -> str:
+    """Three significant digits without an exponent: `12.3` of m$ is $0.0123."""
+    value = value_usd * unit.per_usd
+    size = abs(value)
+    if size == 0 or size >= _PLACES[-1][1]:
+        return _significant(value)
+    return f"{value:.{min(12, 2 - math.floor(math.log10(size)))}f}"
+
+
+def money(estimate: Estimate, unit: Unit) -> str:
+    """`12.3 [11.0, 13.9]` of that unit; a dash for the value where nothing was accepted."""
+    value = NOTHING if estimate.value is None else amount(estimate.value, unit)
+    return f"{value} {_limits(estimate, lambda x: amount(x, unit))}"
+
+
+def money_difference(estimate: Estimate, unit: Unit) -> str:
+    """`-2.10 [-3.40, -0.800]` of that unit."""
     if estimate.value is None:
         return NOTHING
-    sign = "-" if estimate.value < 0 else "+"
-    return f"{sign}{usd(abs(estimate.value))} {_limits(estimate, _signed)}"
+
+    def signed(value: float) -> str:
+        return f"+{amount(value, unit)}" if value > 0 else amount(value, unit)
+
+    return f"{signed(estimate.value)} {_limits(estimate, signed)}"
 
 
 def change(estimate: Estimate) -> str:
@@ -101,11 +142,7 @@ def _significant(value: float) -> str:
 
 
 # the least value that still shows three significant digits with so many places
-_PLACES = ((1, 9.995), (2, 0.9995), (3, 0.09995), (4, 0.009995), (5, 0.0))
-
-
-def _signed(value: float) -> str:
-    return f"+{_significant(value)}" if value > 0 else _significant(value)
+_PLACES = ((1, 9.995), (2, 0.9995), (3, 0.09995), (4, 0.009995), (5, 0.001))
 
 
 def _points(share: float) -> str:

@@ -1,5 +1,6 @@
 """The report of a time range: per task and group, what was accepted, at what cost, how fast."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import msgspec
 
 from pointsman.analytics.acceptance import AcceptanceJudge, OutcomeRow
 from pointsman.analytics.figures import Figures, JudgedRequest, figures
+from pointsman.analytics.quality import TaskQuality
 from pointsman.analytics.steps import (
     FailureCount,
     SingleFigures,
@@ -20,7 +22,9 @@ from pointsman.domain.ports import Reports
 from pointsman.domain.records import Attempt
 from pointsman.domain.task import AcceptanceRule, Task
 
-Group = Literal["route", "prompt", "config", "tenant", "principal", "asked"]
+Group = Literal[
+    "route", "prompt", "config", "tenant", "principal", "asked", "deployment", "policy", "segment"
+]
 
 
 class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +33,13 @@ class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # empty where the column is
     figures: Figures
     steps: tuple[StepFigures, ...]
+
+
+class ConfigShare(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests of a task ran under one configuration."""
+
+    digest: str
+    requests: int
 
 
 class TaskReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +52,7 @@ class TaskReport(msgspec.Struct, frozen=True, kw_only=True):
     singles: tuple[SingleFigures, ...]
     failures: tuple[FailureCount, ...]
     unpriced: tuple[str, ...]  # deployments whose tokens cost nothing: spend leaves them out
+    configs: tuple[ConfigShare, ...] = ()  # those its requests ran under, the most first
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     level: float
     tasks: tuple[TaskReport, ...]
     rolled_days: int = 0  # taken from their sums: times of those are off by 2.2 % at most
+    quality: tuple[TaskQuality, ...] = ()  # of tasks that judges or people looked at
 
 
 def build_report(
@@ -96,7 +109,7 @@ def _task(
 ) -> TaskReport:
     groups: dict[str, list[JudgedRequest]] = {}
     for request in requests:
-        groups.setdefault(str(request.columns[group] or ""), []).append(request)
+        groups.setdefault(_name(request, group), []).append(request)
     return TaskReport(
         task=name,
         rule="task" if known else "default",
@@ -112,6 +125,22 @@ def _task(
         singles=singles(requests, level=level),
         failures=failures(requests),
         unpriced=unpriced(requests),
+        configs=config_shares(Counter(str(each.columns["config"] or "") for each in requests)),
+    )
+
+
+def _name(request: JudgedRequest, group: Group) -> str:
+    if group == "policy" and not request.columns["policy"] and request.deployment is not None:
+        gave = request.attempts[request.delivered or 0]
+        return ", ".join(gave.policy.policies) if gave.policy is not None else ""
+    return str(request.columns[group] or "")
+
+
+def config_shares(counts: Mapping[str, int]) -> tuple[ConfigShare, ...]:
+    """The shares by how many, then by digest."""
+    return tuple(
+        ConfigShare(digest=digest, requests=counts[digest])
+        for digest in sorted(counts, key=lambda each: (-counts[each], each))
     )
 
 

@@ -1,63 +1,36 @@
-"""The report of a long range from the sums of its days, and of the rest request by request.
+"""The report of a long range from the sums of its days.
 
 Counts, rates and costs are those of the exact report; times come from buckets and are off by
-2.2 % at most. Which days can be taken from sums is decided here, day by day.
+2.2 % at most. What is in no kept sums of a day is summed up when it is asked for.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from typing import Any
 
-import msgspec
-
-from pointsman.analytics.acceptance import Acceptance, AcceptanceJudge, OutcomeRow
-from pointsman.analytics.report import GroupReport, Report, TaskReport, judged_requests
+from pointsman.analytics.daily import Range, Row, closed, daily, fate, rule_of
+from pointsman.analytics.report import (
+    ConfigShare,
+    Group,
+    GroupReport,
+    Report,
+    TaskReport,
+    config_shares,
+)
 from pointsman.analytics.tallies import (
     StepTally,
     Tally,
     failures_of,
     moments_of,
     singles_of,
-    tally_of,
     unpriced_of,
 )
 from pointsman.domain.ports import Reports
-from pointsman.domain.task import AcceptanceRule, Task
+from pointsman.domain.task import Task
 
-DAY_US = 86_400_000_000
-_US_PER_H = 3_600_000_000
-_Tallies = dict[str, dict[str, Tally]]  # by task and route
-
-
-def rule_digests(tasks: Mapping[str, Task]) -> dict[str, str]:
-    """What sums depend on of each task's rule; "" for requests of no task that is known.
-
-    `otherwise` is no part of it: sums keep apart what no outcome decided.
-    """
-    rules = {name: task.acceptance for name, task in tasks.items()} | {"": AcceptanceRule()}
-    return {
-        name: sha256(
-            msgspec.json.encode((rule.accepted, rule.rejected, rule.within_h))
-        ).hexdigest()[:16]
-        for name, rule in rules.items()
-    }
-
-
-class DayJudge:
-    """What outcomes decide of a request, once and for all: undecided where they do not."""
-
-    def __init__(self, tasks: Mapping[str, Task]) -> None:
-        """Raises: ConfigurationError where a task's acceptance rule cannot be read."""
-        self._judges = {name: AcceptanceJudge(task.acceptance) for name, task in tasks.items()}
-        self._default = AcceptanceJudge(AcceptanceRule())
-
-    def __call__(self, task: str | None, at_us: int, facts: Sequence[Mapping[str, Any]]) -> str:
-        judge = self._judges.get(task or "", self._default)
-        outcomes = [OutcomeRow.of(fact) for fact in facts]
-        end_us = at_us + round(judge.rule.within_h * _US_PER_H)
-        said = judge.judge(outcomes, at_us=at_us, now_us=end_us)
-        return "undecided" if said == "unknown" else said
+_Tallies = dict[str, dict[str, Tally]]  # by task and name
+_OF_ROUTES = ("requests", "times", "steps", "failures")
+# what the rows of `by` are told apart by, beside their own columns
+_COLUMN_OF: Mapping[str, str] = {"tenant": "tenant", "segment": "segment"}
 
 
 def build_rolled_report(
@@ -69,95 +42,70 @@ def build_rolled_report(
     now_us: int,
     tenant: str | None = None,
     task: str | None = None,
+    group: Group = "route",
     level: float = 0.95,
 ) -> Report:
-    """`build_report` by route, with whole days taken from their sums where those are in force.
+    """`build_report`, with whole days taken from their sums where those are in force.
 
+    Steps are told of routes only.
     Raises: ConfigurationError where a task's acceptance rule cannot be read.
     """
-    span = {"tenant": tenant, "task": task}
-    days, rows = _usable(reports, tasks, since_us, until_us, now_us, span)
-    found: _Tallies = {}
+    asked = Range(since_us=since_us, until_us=until_us, now_us=now_us, tenant=tenant, task=task)
+    by = group != "route"
+    dimension = "all" if group in _COLUMN_OF else group
+    rows, rolled_days = daily(
+        reports,
+        tasks,
+        asked,
+        parts=(*_OF_ROUTES, "by", "by_times") if by else _OF_ROUTES,
+        dimensions=(dimension,) if by else (),
+    )
+    routes: _Tallies = {}
+    named: _Tallies = {}
     for row in rows:
-        if row["day"] in days:
-            _take(found, row, tasks, now_us)
-    for start_us, end_us in _gaps(days, since_us, until_us):
-        part = {"since_us": start_us, "until_us": end_us, "tenant": tenant}
-        groups: dict[tuple[str, str], list[Any]] = {}
-        for request in judged_requests(reports, tasks, part, now_us, task=task):
-            key = (request.task or "", str(request.columns["route"] or ""))
-            groups.setdefault(key, []).append(request)
-        for (name, route), requests in groups.items():
-            _of(found, name, route).add(tally_of(requests))
+        if not row["part"].startswith("by"):
+            take(_of(routes, row, "route"), row, tasks, now_us)
+        else:
+            take(_of(named, row, _COLUMN_OF.get(group, "name")), row, tasks, now_us)
+    window = {"since_us": since_us, "until_us": until_us, "tenant": tenant, "task": task}
+    configs: dict[str, Counter[str]] = {}
+    for each in reports.query("configs_used", window):
+        configs.setdefault(each["task"] or "", Counter())[each["config"] or ""] = each["requests"]
     return Report(
         since_us=since_us,
         until_us=until_us,
         now_us=now_us,
-        group="route",
+        group=group,
         level=level,
         tasks=tuple(
-            _task(name, found[name], known=name in tasks, level=level) for name in sorted(found)
+            _task(
+                name,
+                routes[name],
+                named[name] if by else routes[name],
+                known=name in tasks,
+                configs=config_shares(configs.get(name, {})),
+                level=level,
+            )
+            for name in sorted(routes)
         ),
-        rolled_days=len(days),
+        rolled_days=rolled_days,
     )
 
 
-def _usable(
-    reports: Reports,
-    tasks: Mapping[str, Task],
-    since_us: int,
-    until_us: int,
-    now_us: int,
-    span: Mapping[str, Any],
-) -> tuple[set[int], Sequence[Mapping[str, Any]]]:
-    """Whole days of the range whose sums say what the exact report would, and all sums."""
-    bounds = {"since_day": -(-since_us // DAY_US), "until_day": until_us // DAY_US}
-    rules, days = rule_digests(tasks), set()
-    for row in reports.query("rolled_days", bounds):
-        said = msgspec.json.decode(row["rules"], type=dict[str, str])
-        same = all(rules.get(name, rules[""]) == rule for name, rule in said.items())
-        if row["fresh"] and same and row["latest_us"] <= now_us:
-            days.add(row["day"])
-    rows = reports.query("rollups", {**bounds, **span, "days": sorted(days)}) if days else []
-    torn = {row["day"] for row in rows if _torn(row, tasks, now_us)}
-    return days - torn, rows
-
-
-def _torn(row: Mapping[str, Any], tasks: Mapping[str, Task], now_us: int) -> bool:
-    """True where the window of some undecided requests has closed and that of others has not."""
-    if row["part"] != "requests" or row["acceptance"] != "undecided":
-        return False
-    rule, start_us = _rule(tasks, row["task"]), row["day"] * DAY_US
-    return _closed(rule, start_us, now_us) != _closed(rule, start_us + DAY_US, now_us)
-
-
-def _gaps(days: set[int], since_us: int, until_us: int) -> list[tuple[int, int]]:
-    """What of the range is in none of the days, in order."""
-    gaps, start_us = [], since_us
-    for day in sorted(days):
-        if day * DAY_US > start_us:
-            gaps.append((start_us, day * DAY_US))
-        start_us = (day + 1) * DAY_US
-    return [*gaps, (start_us, until_us)] if start_us < until_us else gaps
-
-
-def _take(found: _Tallies, row: Mapping[str, Any], tasks: Mapping[str, Task], now_us: int) -> None:
-    tally = _of(found, row["task"] or "", row["route"] or "")
+def take(tally: Tally, row: Row, tasks: Mapping[str, Task], now_us: int) -> None:
+    """Add one row of sums to a tally."""
     match row["part"]:
-        case "requests":
-            fate = _fate(row, tasks, now_us)
-            tally.requests += row["n"]
-            tally.ended += row["n"] if row["status"] is not None else 0
-            tally.cancelled += row["n"] if row["status"] == "cancelled" else 0
-            tally.accepted += row["n"] if fate == "accepted" else 0
-            tally.rejected += row["n"] if fate == "rejected" else 0
-            tally.picos += row["picos"]
-            if fate != "unknown" or row["status"] == "cancelled":
-                tally.moments = tally.moments + moments_of(fate == "accepted", row)
-        case "times":
-            tally.times.setdefault(row["metric"], Counter())[row["ms"]] += row["n"]
+        case "requests" | "by":
+            _take_requests(tally, row, tasks, now_us)
+        case "times" | "by_times":
+            counts = tally.times.setdefault(row["metric"], Counter())
+            if isinstance(row["ms"], list):
+                for ms, n in zip(row["ms"], row["n"], strict=True):
+                    counts[ms] += n
+            else:
+                counts[row["ms"]] += row["n"]
         case "steps":
-            later = _closed(_rule(tasks, row["task"]), row["day"] * DAY_US, now_us)
+            later = closed(rule_of(tasks, row["task"]), row.start_us, now_us)
             names = ("reached", "failed", "passed", "escalated", "gated", "gave", "tokens", "picos")
             step = StepTally(
                 **{name: row[name] for name in names},
@@ -171,47 +119,64 @@ def _take(found: _Tallies, row: Mapping[str, Any], tasks: Mapping[str, Task], no
             tally.failures[row["deployment"], row["failure_kind"]] += row["n"]
 
 
-def _fate(row: Mapping[str, Any], tasks: Mapping[str, Task], now_us: int) -> Acceptance:
-    said = row["acceptance"]
-    if said == "accepted" or said == "rejected":
-        fate: Acceptance = said
-        return fate
-    if said != "undecided":
-        return "unknown"
-    return _closed(_rule(tasks, row["task"]), row["day"] * DAY_US, now_us)
+def _take_requests(tally: Tally, row: Row, tasks: Mapping[str, Task], now_us: int) -> None:
+    said, n = fate(row, tasks, now_us), row["n"]
+    tally.requests += n
+    tally.ended += n if row["status"] is not None else 0
+    tally.cancelled += n if row["status"] == "cancelled" else 0
+    tally.accepted += n if said == "accepted" else 0
+    tally.rejected += n if said == "rejected" else 0
+    tally.picos += row["picos"]
+    if said == "unknown" and row["status"] != "cancelled":
+        return
+    tally.moments = tally.moments + moments_of(said == "accepted", row.columns)
+    if row["part"] == "by":
+        costs = tally.costs
+        if said == "accepted":
+            costs.accepted += row["answer_picos"]
+        else:
+            costs.unaccepted += row["answer_picos"]
+        costs.steps += row["step_picos"]
+        costs.retries += row["retry_picos"]
+        costs.verification += row["judge_picos"]
+        costs.looks += row["looks"]
 
 
-def _closed(rule: AcceptanceRule, at_us: int, now_us: int) -> Acceptance:
-    """What a request that no outcome decided is by now."""
-    return rule.otherwise if now_us > at_us + round(rule.within_h * _US_PER_H) else "unknown"
+def _of(found: _Tallies, row: Row, column: str) -> Tally:
+    return found.setdefault(row["task"] or "", {}).setdefault(row[column] or "", Tally())
 
 
-def _rule(tasks: Mapping[str, Task], name: str | None) -> AcceptanceRule:
-    task = tasks.get(name or "")
-    return task.acceptance if task is not None else AcceptanceRule()
-
-
-def _of(found: _Tallies, task: str, route: str) -> Tally:
-    return found.setdefault(task, {}).setdefault(route, Tally())
-
-
-def _task(name: str, routes: Mapping[str, Tally], *, known: bool, level: float) -> TaskReport:
-    total = Tally()
-    for tally in routes.values():
-        total.add(tally)
+def _task(
+    name: str,
+    routes: Mapping[str, Tally],
+    groups: Mapping[str, Tally],
+    *,
+    known: bool,
+    configs: tuple[ConfigShare, ...],
+    level: float,
+) -> TaskReport:
+    total = _sum(list(routes.values()))
     return TaskReport(
         task=name,
         rule="task" if known else "default",
         total=total.figures(level=level),
         groups=tuple(
             GroupReport(
-                name=route,
-                figures=routes[route].figures(level=level),
-                steps=routes[route].step_figures(level=level),
+                name=each,
+                figures=groups[each].figures(level=level),
+                steps=groups[each].step_figures(level=level),
             )
-            for route in sorted(routes)
+            for each in sorted(groups)
         ),
         singles=singles_of(routes, level=level),
         failures=failures_of(total),
         unpriced=unpriced_of(total),
+        configs=configs,
     )
+
+
+def _sum(tallies: Sequence[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total

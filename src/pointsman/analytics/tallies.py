@@ -1,19 +1,17 @@
 """What a set of requests comes to as sums, which two sets share by adding; and figures of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pointsman.analytics.figures import Figures, JudgedRequest
+from pointsman.analytics.figures import Figures
 from pointsman.analytics.steps import FailureCount, SingleFigures, StepFigures
 from pointsman.domain.money import usd
 from pointsman.stats.estimate import Estimate
 from pointsman.stats.order import quantile_of_counts
 from pointsman.stats.proportions import wilson
 from pointsman.stats.ratios import RatioMoments
-
-METRICS = ("total_ms", "first_byte_ms", "held_ms")
 
 
 @dataclass(slots=True)
@@ -37,6 +35,22 @@ class StepTally:
 
 
 @dataclass(slots=True)
+class Costs:
+    """What the money went to, in pico-dollars, of the requests in the cost per accepted output."""
+
+    accepted: int = 0  # attempts whose answer was delivered and accepted
+    unaccepted: int = 0  # attempts whose answer was delivered and was not
+    steps: int = 0  # attempts that answered, and whose answer did not go out
+    retries: int = 0  # attempts that failed or were broken off
+    verification: int = 0  # judging answers, beside what the requests cost
+    looks: int = 0  # how often people reviewed or labelled one
+
+    def add(self, other: "Costs") -> None:
+        for name in Costs.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
 class Tally:
     """Sums of requests of one task on one route, or of several."""
 
@@ -50,6 +64,7 @@ class Tally:
     times: dict[str, Counter[float]] = field(default_factory=dict)
     steps: dict[tuple[int, str], StepTally] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    costs: Costs = field(default_factory=Costs)
 
     def add(self, other: "Tally") -> None:
         """Take another set in."""
@@ -61,6 +76,7 @@ class Tally:
         for key, step in other.steps.items():
             self.steps.setdefault(key, StepTally()).add(step)
         self.failures.update(other.failures)
+        self.costs.add(other.costs)
 
     def figures(self, *, level: float) -> Figures:
         """The figures of these requests; times may come from buckets."""
@@ -100,14 +116,6 @@ class Tally:
 
     def _time(self, metric: str, q: float, level: float) -> Estimate:
         return quantile_of_counts(self.times.get(metric, {}), q, level=level)
-
-
-def tally_of(requests: Iterable[JudgedRequest]) -> Tally:
-    """The sums of requests that were read one by one."""
-    tally = Tally()
-    for request in requests:
-        _count(tally, request)
-    return tally
 
 
 def singles_of(routes: Mapping[str, Tally], *, level: float) -> tuple[SingleFigures, ...]:
@@ -154,49 +162,3 @@ def moments_of(accepted: bool, rows: Mapping[str, Any]) -> RatioMoments:
         accepted_cost=cost if accepted else 0.0,
         accepted_cost_2=square if accepted else 0.0,
     )
-
-
-def _count(tally: Tally, request: JudgedRequest) -> None:
-    picos = request.columns["cost_usd_picos"] or 0
-    tally.requests += 1
-    tally.ended += request.status is not None
-    tally.cancelled += request.status == "cancelled"
-    tally.accepted += request.acceptance == "accepted"
-    tally.rejected += request.acceptance == "rejected"
-    tally.picos += picos
-    if request.acceptance != "unknown" or request.status == "cancelled":
-        cost = usd(picos)
-        row = {"n": 1, "picos": picos, "usd_2": cost**2, "usd_3": cost**3}
-        tally.moments = tally.moments + moments_of(request.acceptance == "accepted", row)
-    if request.status == "delivered":
-        for metric in METRICS:
-            value = request.columns[metric]
-            if value is not None:
-                tally.times.setdefault(metric, Counter())[value] += 1
-    _count_steps(tally, request)
-
-
-def _count_steps(tally: Tally, request: JudgedRequest) -> None:
-    lasts = {}
-    for attempt in request.attempts:
-        step = tally.steps.setdefault((attempt.step, attempt.deployment), StepTally())
-        lasts[attempt.step, attempt.deployment] = attempt
-        step.gated += attempt.gate is not None
-        if attempt.usage is not None:
-            step.tokens += attempt.usage.prompt_tokens + attempt.usage.completion_tokens
-        step.picos += attempt.cost_usd_picos
-        if attempt.failure is not None:
-            tally.failures[attempt.deployment, attempt.failure.kind] += 1
-    for key, last in lasts.items():
-        step = tally.steps[key]
-        step.reached += 1
-        step.failed += last.failure is not None
-        if last.gate is not None:
-            step.passed += last.gate.verdict == "accept"
-            step.escalated += last.gate.verdict == "escalate"
-    if request.deployment is not None:
-        gave = request.attempts[request.delivered or 0]
-        step = tally.steps[gave.step, gave.deployment]
-        step.gave += 1
-        step.gave_accepted += request.acceptance == "accepted"
-        step.gave_rejected += request.acceptance == "rejected"
