@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.support.gateway import RunningGateway, a_config, a_deployment
 
 from pointsman.domain.errors import ConfigurationError, InvalidRequest
-from pointsman.domain.messages import ChatRequest
+from pointsman.domain.messages import ModelRequest
 from pointsman.domain.task import Key, ServerSettings
 from pointsman.gateway.auth import check_exposure
-from pointsman.gateway.chat import parse_chat
+from pointsman.surfaces.chat import parse_chat
 from pointsman.testing import ScriptedUpstream, chat_answer
 
 USER = [{"role": "user", "content": "hi"}]
@@ -127,7 +127,7 @@ def test_bad_feedback_is_refused(gateway, said):
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_make_the_parser_do_anything_but_parse_or_refuse(data):
     with contextlib.suppress(InvalidRequest):
-        assert isinstance(parse_chat(data), ChatRequest)
+        assert isinstance(parse_chat(data), ModelRequest)
 
 
 json_values = st.recursive(

@@ -7,6 +7,7 @@ import threading
 import pytest
 from tests.support.gateway import RunningGateway, a_config, a_deployment
 
+from pointsman.domain.portfolio import Limits
 from pointsman.testing import (
     Flag,
     ScriptedUpstream,
@@ -60,8 +61,16 @@ def pair():
         yield first, second
 
 
+IMPATIENT = Limits(
+    connect_timeout_s=5, first_token_timeout_s=2, between_tokens_timeout_s=2, timeout_s=10
+)
+
+
 def gateway_for(tmp_path, first, second, **changes):
-    deployments = [a_deployment("first", first.base_url), a_deployment("second", second.base_url)]
+    deployments = [
+        a_deployment("first", first.base_url, limits=IMPATIENT),
+        a_deployment("second", second.base_url),
+    ]
     settings = {"steps": ["first"], "gate": None, "fallbacks": ["second"], **changes}
     return RunningGateway(a_config(tmp_path, deployments, **settings))
 

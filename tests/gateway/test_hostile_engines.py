@@ -3,10 +3,20 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.gateway import RunningGateway, a_config, a_deployment
 
+from pointsman.backends.incoming import parse, strip
 from pointsman.domain.portfolio import Limits
-from pointsman.testing import ScriptedUpstream, chat_answer, event_stream, status_answer
+from pointsman.domain.task import VerifierSpec
+from pointsman.testing import (
+    ScriptedUpstream,
+    chat_answer,
+    chat_stream,
+    event_stream,
+    status_answer,
+)
 
 
 @pytest.fixture
@@ -122,3 +132,58 @@ def test_a_key_stands_for_one_fact(tmp_path, engine):
         assert gateway.request("POST", "/v1/feedback", first).status == 200
         other = {"trace": two, "kind": "rejected", "key": "k"}
         assert gateway.request("POST", "/v1/feedback", other).json["error"]["code"] == "key_reused"
+
+
+def doubled(kind: str, *words: str) -> bytes:
+    """An answer, or an event, that names its choices several times."""
+    lists = ", ".join(
+        '"choices": ' + json.dumps([{"index": 0, kind: {"content": each}, "finish_reason": "stop"}])
+        for each in words
+    )
+    return f'{{"id": "c1", "model": "m", {lists}}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [(("42", "none"), "large"), (("none", "42"), "small"), (("7", "none", "42"), "small")],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_choices_named_twice_are_judged_as_they_are_read(tmp_path, engine, words, who, stream):
+    if stream:
+        engine.then(event_stream([doubled("delta", *words), b"[DONE]"]))
+    else:
+        engine.then(status_answer(200, doubled("message", *words)))
+    digits = VerifierSpec(name="digits", kind="regex", spec="[0-9]+")
+    with ScriptedUpstream(default=chat_stream("43") if stream else chat_answer("43")) as large:
+        deployments = [
+            a_deployment("small", engine.base_url),
+            a_deployment("large", large.base_url),
+        ]
+        with RunningGateway(a_config(tmp_path, deployments, verifiers=[digits])) as gateway:
+            answer = gateway.chat(stream=stream)
+            [row] = gateway.rows()
+    assert row["deployment"] == who
+    text = answer.text if stream else answer.json["choices"][0]["message"]["content"]
+    assert text == (words[-1] if who == "small" else "43")
+
+
+NAMES = st.sampled_from(["content", "refusal", "reasoning"])
+
+
+@given(
+    said=st.lists(st.lists(st.tuples(NAMES, st.text(max_size=4)), max_size=4), min_size=1,
+                  max_size=4),
+    logprobs=st.booleans(),
+)  # fmt: skip
+def test_what_is_judged_is_what_any_reader_of_json_sees(said, logprobs: bool) -> None:
+    """However often a name is repeated, on any level: the last one counts, for us and for them."""
+    lists = []
+    for fields in said:
+        text = ", ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields)
+        lists.append(f'"choices": [{{"index": 0, "message": {{{text}}}}}]')
+    data = f"{{{', '.join(lists)}}}".encode()
+    [choice] = parse(data).choices or []
+    assert choice.message is not None
+    [seen] = json.loads(strip(data, usage=True, logprobs=logprobs))["choices"]
+    for name in ("content", "refusal", "reasoning"):
+        assert getattr(choice.message, name) == seen["message"].get(name)

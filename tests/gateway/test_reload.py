@@ -77,6 +77,18 @@ def test_a_changed_prompt_is_in_force_for_the_next_request(folder, upstream):
         assert [row["config"] for row in gateway.rows()] == digests[::-1]
 
 
+def test_how_long_a_name_is_believed_is_set_by_the_file_and_changed_by_it(folder, upstream):
+    path = folder / "pointsman.yaml"
+    said = path.read_text()
+    path.write_text(said.replace("{port: 0}", "{port: 0, dns_refresh_s: 5}"))
+    with Watched(load(path, env={})) as gateway:
+        assert gateway.app._pool.dns_refresh_s == 5
+        path.write_text(said)
+        assert gateway.reload()
+        assert gateway.app._pool.dns_refresh_s == 30
+        assert gateway.chat().status == 200
+
+
 def test_a_bad_file_leaves_the_old_one_serving_and_says_why(folder, upstream):
     with Watched(load(folder / "pointsman.yaml", env={})) as gateway:
         digest = gateway.chat().headers["x-pointsman-config"]

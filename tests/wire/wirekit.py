@@ -36,7 +36,7 @@ def run(main: Coroutine[Any, Any, Any], *, loop: str = "uvloop", within_s: float
         return runner.run(bounded())
 
 
-async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
     """Return once the condition holds."""
     async with asyncio.timeout(within_s):
         while not condition():

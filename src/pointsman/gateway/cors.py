@@ -7,9 +7,10 @@ from pointsman.domain.transport import Cors
 
 # What a page may read beside the body; a browser takes no pattern here.
 EXPOSED = (
-    "x-request-id", "x-pointsman-trace", "x-pointsman-config", "x-pointsman-prompt",
-    "x-pointsman-verified",
-    "x-pointsman-deployment", "x-pointsman-attempts", "retry-after", "retry-after-ms",
+    "x-request-id", "request-id", "x-pointsman-trace", "x-pointsman-config", "x-pointsman-prompt",
+    "x-pointsman-verified", "x-pointsman-policy", "x-pointsman-arm",
+    "x-pointsman-deployment", "x-pointsman-attempts", "x-pointsman-cost-usd-picos",
+    "retry-after", "retry-after-ms",
 )  # fmt: skip
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 Lines = list[tuple[bytes, bytes]]

@@ -1,9 +1,10 @@
 """The routes of the gateway: which path is which surface. Translates; decides nothing."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -11,22 +12,40 @@ from pointsman.answering.asked import Asked
 from pointsman.answering.targets import allow
 from pointsman.app import Application
 from pointsman.domain.errors import (
+    Forbidden,
     InvalidRequest,
     JournalUnavailable,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     PointsmanError,
 )
-from pointsman.gateway.auth import Caller, Doorkeeper
-from pointsman.gateway.chat import ChatSink, parse_chat
-from pointsman.gateway.errors import error_head, error_object
+from pointsman.domain.task import Configuration, VirtualKey
+from pointsman.domain.tracing import parent_of
+from pointsman.gateway.auth import Caller, Doorkeeper, token_of, unknown_key
+from pointsman.gateway.batch_door import BatchDoor
+from pointsman.gateway.errors import error_head
+from pointsman.gateway.held_door import HeldDoor
 from pointsman.gateway.http_server import Exchange
+from pointsman.gateway.http_spool import Spool, Spooling
+from pointsman.gateway.request_ids import request_id, request_id_line
+from pointsman.gateway.surface_sink import SurfaceSink
+from pointsman.prompts.rendering import render
+from pointsman.routing.features import whole_prompt_estimate
+from pointsman.surfaces.messages_request import parse_counted
+from pointsman.surfaces.subjects import subject_in
+from pointsman.surfaces.surface import Surface, plain_error
+from pointsman.surfaces.table import SURFACES
 
 log = logging.getLogger("pointsman.gateway")
 _JSON = [(b"content-type", b"application/json")]
 _TEXT = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
+# Ours, and those of Claude Code and Codex.
+_SESSIONS = (b"x-session-id", b"x-conversation-id", b"x-claude-code-session-id", b"session-id")
+_ANY_SESSION = frozenset(_SESSIONS)
+_VIRTUAL_MOST = 10_000
 _ASKS_FIRST = b"access-control-request-method"
-Surface = Callable[[Exchange, Caller], Awaitable[None]]
+Handler = Callable[[Exchange, Caller], Awaitable[None]]
 
 
 class _FeedbackBody(msgspec.Struct):
@@ -45,13 +64,21 @@ class Door:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._config = app.config
-        self._keeper = Doorkeeper(app.config.keys, app.config.server)
+        self._keeper = _doorkeeper(app.config)
+        self._virtual: dict[str, tuple[VirtualKey, Caller]] = {}  # of a configuration, by name
         self._origins = self._keeper.origins
-        self._feedback_queries = asyncio.Semaphore(1)
-        self._surfaces: dict[str, dict[str, Surface]] = {
-            "/v1/chat/completions": {"POST": self._chat},
+        self._batches = BatchDoor(app)
+        self._held = HeldDoor(app)
+        self.spools: Mapping[bytes, Spooling] = {
+            b"/v1/files": self._put_aside,
+            b"/files": self._put_aside,
+        }
+        self._paths: dict[str, dict[str, Handler]] = {
+            **{path: {"POST": self._answering(each)} for path, each in SURFACES.items()},
+            "/v1/messages/count_tokens": {"POST": self._count},
             "/v1/models": {"GET": self._models},
             "/v1/feedback": {"POST": self._feedback},
+            **self._batches.paths,
         }
         # Never behind a key, never a call of a model: what probes and scrapers ask.
         self._open: dict[str, Callable[[Exchange], Awaitable[None]]] = {
@@ -60,81 +87,164 @@ class Door:
             "/metrics": self._metrics,
         }
 
-    async def __call__(self, exchange: Exchange) -> None:
-        """Handle one exchange; every expected trouble becomes an OpenAI-shaped error."""
+    def _put_aside(self, headers: Mapping[bytes, bytes]) -> Spool | None:
+        """Uploads of whoever may come in go to the disk; a virtual key is looked up later."""
         try:
-            request = exchange.request
-            probe = self._open.get(request.path)
-            if probe is not None and request.method in ("GET", "HEAD"):
-                return await probe(exchange)
-            if request.method == "OPTIONS" and _ASKS_FIRST in request.headers:
-                return self._preflight(exchange)
-            surface = self._find(request.method, request.path)
-            await surface(exchange, self._admit(request.headers))
+            self._admit(headers)
+        except PointsmanError:
+            return None  # told once the request is whole; until then its body is bounded
+        return self._batches.spool()
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Handle one exchange; every expected trouble becomes an error in its surface's shape."""
+        try:
+            method, path, headers = exchange.method, exchange.path, exchange.headers
+            methods = self._paths.get(path)
+            handle = methods.get(method) if methods is not None else None
+            if handle is None:
+                probe = self._open.get(path)
+                if probe is not None and method in ("GET", "HEAD"):
+                    return await probe(exchange)
+                if method == "OPTIONS" and _ASKS_FIRST in headers:
+                    return self._preflight(exchange)
+                handle = self._find(method, path)
+            caller = self._admit(headers)
+            if caller is None:
+                caller = await self._admit_virtual(headers)
+            await handle(exchange, caller)
         except PointsmanError as error:
+            self._app.metrics.told(error.reported_code)
             if isinstance(error, JournalUnavailable):
                 log.error("journal unavailable: %s", error.why)
             if exchange.started:
                 exchange.abort()
             else:
-                exchange.respond(error.status, error_head(error), error_object(error))
+                head = error_head(error)
+                if isinstance(error, MethodNotAllowed):
+                    head.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
+                path = exchange.path.removesuffix("/count_tokens")
+                asked = SURFACES.get(path) or SURFACES.get("/v1" + path)
+                status, body = asked.error(error) if asked else plain_error(error)
+                exchange.respond(status, head, body)
 
     def lines(self, headers: Mapping[bytes, bytes]) -> bytes:
-        """Header lines for every answer, whoever gives it: which pages may read it."""
+        """Header lines for every answer, whoever gives it: which pages may read it, whose it is."""
         if self._config is not self._app.config:
             self._renew()
-        return self._origins.lines(headers)
+        return self._origins.lines(headers) + request_id_line(headers)
 
-    def _admit(self, headers: dict[bytes, bytes]) -> Caller:
+    def _admit(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         if self._config is not self._app.config:
             self._renew()
-        return self._keeper.admit(headers)
+        return self._keeper.recognised(headers)
+
+    async def _admit_virtual(self, headers: dict[bytes, bytes]) -> Caller:
+        """Who asks with a key that lies in the state.
+
+        Raises: Unauthenticated; Forbidden for a key of a team that is no more; StateUnavailable.
+        """
+        token, keyring = token_of(headers), self._app.keyring
+        if token is None or keyring is None:
+            raise unknown_key()
+        key = keyring.known(token) or await keyring.look(token)
+        if key is None:
+            raise unknown_key()
+        known = self._virtual.get(key.name)
+        if known is not None and known[0] is key:
+            return known[1]
+        if key.team is not None and all(key.team != team.name for team in self._config.teams):
+            raise Forbidden(
+                f"the team {key.team!r} of this key is not known here",
+                why="its limits are those of the configuration",
+                next="add it under `teams:`, or create a key without it",
+                code="team_not_known",
+            )
+        caller = Caller(key.tenant, key.name, key.key, self._config.bounds_of(key.key))
+        if len(self._virtual) >= _VIRTUAL_MOST:
+            self._virtual.clear()
+        self._virtual[key.name] = (key, caller)
+        return caller
 
     def _renew(self) -> None:
         """Keys and origins change with the configuration."""
         self._config = self._app.config
-        self._keeper = Doorkeeper(self._config.keys, self._config.server)
+        self._keeper, self._virtual = _doorkeeper(self._config), {}
         self._origins = self._keeper.origins
 
     def _preflight(self, exchange: Exchange) -> None:
         """A browser asks whether a page may ask; it sends no key with that."""
         self._origins.check(exchange.request.headers)
-        path = exchange.request.path
-        methods = self._surfaces.get(path) or self._surfaces.get("/v1" + path) or ("GET",)
-        head = self._origins.preflight(exchange.request.headers, tuple(methods))
+        methods = self._methods(exchange.request.path)
+        head = self._origins.preflight(exchange.request.headers, methods)
         exchange.respond(204, head, b"")
 
-    def _find(self, method: str, path: str) -> Surface:
-        methods = self._surfaces.get(path) or self._surfaces.get("/v1" + path)
+    def _methods(self, path: str) -> tuple[str, ...]:
+        return tuple(self._at(path) or ("GET",))
+
+    def _at(self, path: str) -> Mapping[str, Handler] | None:
+        found = self._paths.get(path) or self._paths.get("/v1" + path)
+        return found or self._batches.below(path) or self._held.below(path)
+
+    def _find(self, method: str, path: str) -> Handler:
+        methods = self._at(path)
         if methods is None and method == "GET" and path.startswith("/v1/models/"):
             return self._model
         if methods is None:
             raise NotFound(
                 f"no such path {path[:200]!r}",
-                next="this server answers " + ", ".join(self._surfaces),
+                next="this server answers " + ", ".join(self._paths),
                 code="unknown_path",
             )
-        surface = methods.get(method)
-        if surface is None:
+        handle = methods.get(method)
+        if handle is None:
             raise MethodNotAllowed(f"{path} takes {' or '.join(methods)}, not {method}")
-        return surface
+        return handle
 
-    async def _chat(self, exchange: Exchange, caller: Caller) -> None:
-        request = parse_chat(exchange.request.body)
+    def _answering(self, surface: Surface) -> Handler:
+        """What answers requests of one surface."""
+
+        async def handle(exchange: Exchange, caller: Caller) -> None:
+            in_flight = self._app.metrics.in_flight
+            if in_flight.value >= self._config.server.max_in_flight:
+                raise _full(in_flight.value)
+            request = surface.parse(exchange.body)
+            target = self._app.targets.resolve(request.model)
+            allow(caller.key, target)
+            target.check(request.operation)
+            headers = exchange.headers
+            asked = Asked(
+                request=request,
+                body=exchange.body,
+                target=target,
+                tenant=caller.tenant,
+                principal=caller.principal,
+                surface=surface.name,
+                arrived=exchange.arrived,
+                session=_session(headers),
+                bounds=caller.bounds,
+                team=caller.key.team if caller.key else None,
+                subject=_subject(headers, request.fields),
+                parent=parent_of(headers.get(b"traceparent"), headers.get(b"tracestate")),
+                named=request_id(headers) is not None,
+            )
+            sink = SurfaceSink(exchange, surface, request)
+            in_flight.value += 1
+            try:
+                await self._app.answering.answer(asked, sink)
+            finally:
+                in_flight.value -= 1
+
+        return handle
+
+    async def _count(self, exchange: Exchange, caller: Caller) -> None:
+        """How many tokens a request of the Messages API would be, estimated: no model is called."""
+        request = parse_counted(exchange.body)
         target = self._app.targets.resolve(request.model)
         allow(caller.key, target)
-        asked = Asked(
-            request=request,
-            body=exchange.request.body,
-            target=target,
-            tenant=caller.tenant,
-            principal=caller.principal,
-            surface="chat",
-            arrived=exchange.request.arrived,
-            session=_session(exchange.request.headers),
-            subject=_subject(exchange.request.headers, request.fields),
-        )
-        await self._app.answering.answer(asked, ChatSink(exchange))
+        prompt = target.task.prompt if target.task else None
+        rendered = render(request, prompt) if prompt else request
+        told = {"input_tokens": whole_prompt_estimate(rendered), "estimated": True}
+        exchange.respond(200, _JSON, msgspec.json.encode(told))
 
     async def _models(self, exchange: Exchange, caller: Caller) -> None:
         names = [name for name in self._app.targets.names() if self._may_ask(caller, name)]
@@ -142,7 +252,7 @@ class Door:
         exchange.respond(200, _JSON, msgspec.json.encode({"object": "list", "data": data}))
 
     async def _model(self, exchange: Exchange, caller: Caller) -> None:
-        name = exchange.request.path.removeprefix("/v1/models/")
+        name = unquote(exchange.request.path.removeprefix("/v1/models/"))
         target = self._app.targets.resolve(name)
         allow(caller.key, target)
         exchange.respond(200, _JSON, msgspec.json.encode(self._card(name)))
@@ -155,9 +265,12 @@ class Door:
         return True
 
     def _card(self, name: str) -> dict[str, Any]:
+        """A model as OpenAI's clients read it, and as Anthropic's do."""
+        started = datetime.fromtimestamp(self._app.started_s, UTC)
         return {
-            "id": name, "object": "model", "created": self._app.started_s,
-            "owned_by": "pointsman",
+            "id": name, "object": "model", "created": self._app.started_s, "owned_by": "pointsman",
+            "type": "model", "display_name": name, "created_at": started,
+            "operations": sorted(self._app.targets.resolve(name).operations),
         }  # fmt: skip
 
     async def _feedback(self, exchange: Exchange, caller: Caller) -> None:
@@ -171,12 +284,14 @@ class Door:
         feedback, sent = self._app.feedback, exchange.request.headers.get(b"idempotency-key")
         key = said.key or (sent.decode("latin-1") if sent else None)
         if not feedback.remembered(reference, caller.tenant):
-            async with self._feedback_queries:  # one query at a time, off the loop
-                await asyncio.to_thread(feedback.recall, [reference])
+            await self._app.recall(reference, caller.tenant)
         record = feedback.add(
             reference, kind=said.kind, value=said.value, tenant=caller.tenant, key=key
         )
         answer = {"id": record.id, "object": "outcome", "trace": record.trace}
+        warning = feedback.warning(said.kind)
+        if warning is not None:
+            answer["warning"] = warning
         exchange.respond(200, _JSON, msgspec.json.encode(answer))
 
     async def _healthz(self, exchange: Exchange) -> None:
@@ -188,8 +303,26 @@ class Door:
         exchange.respond(200 if ready else 503, _JSON, body)
 
     async def _metrics(self, exchange: Exchange) -> None:
-        text = await asyncio.to_thread(self._app.metrics.text)
-        exchange.respond(200, _TEXT, text)
+        exchange.respond(200, _TEXT, await self._app.scrape())
+
+
+def _doorkeeper(config: Configuration) -> Doorkeeper:
+    return Doorkeeper(
+        config.keys,
+        config.server,
+        bounds_of=config.bounds_of,
+        virtual=config.virtual_keys.enabled,
+    )
+
+
+def _full(running: int) -> Overloaded:
+    """The newest is turned away, before it is read: those that run go on."""
+    return Overloaded(
+        "the gateway answers as many requests as it may",
+        why=f"{running} are running",
+        next="come back shortly, or raise server.max_in_flight",
+        retry_after_s=1.0,
+    )
 
 
 def _subject(headers: dict[bytes, bytes], fields: dict[str, msgspec.Raw]) -> str | None:
@@ -197,17 +330,15 @@ def _subject(headers: dict[bytes, bytes], fields: dict[str, msgspec.Raw]) -> str
     named = headers.get(b"x-pointsman-subject")
     if named:
         return named.decode("utf-8", "replace")
-    for name in ("safety_identifier", "user"):
-        raw = fields.get(name)
-        if raw is not None:
-            said = msgspec.json.decode(raw)
-            if isinstance(said, str) and said:
-                return said
-    return None
+    return subject_in(fields)
 
 
 def _session(headers: dict[bytes, bytes]) -> str | None:
-    raw = headers.get(b"x-session-id") or headers.get(b"x-conversation-id")
-    if raw is None or len(raw) > 128:
+    """The conversation that a request is of, by the first header that names it."""
+    if _ANY_SESSION.isdisjoint(headers):
         return None
-    return raw.decode("latin-1")
+    for name in _SESSIONS:
+        raw = headers.get(name)
+        if raw and len(raw) <= 128:
+            return raw.decode("latin-1")
+    return None

@@ -1,24 +1,8 @@
-"""Our errors in the shape that OpenAI's clients read."""
+"""The headers of an error; its body is the surface's (`surfaces.errors`)."""
 
 import math
 
-import msgspec
-
 from pointsman.domain.errors import PointsmanError
-
-
-def error_object(error: PointsmanError) -> bytes:
-    """`{"error": {"message", "type", "param", "code"}}` as JSON."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": error.sentence,
-                "type": error.error_type,
-                "param": error.param,
-                "code": error.reported_code,
-            }
-        }
-    )
 
 
 def error_head(error: PointsmanError) -> list[tuple[bytes, bytes]]:
@@ -27,4 +11,5 @@ def error_head(error: PointsmanError) -> list[tuple[bytes, bytes]]:
     if error.retry_after_s is not None:
         head.append((b"retry-after", b"%d" % math.ceil(error.retry_after_s)))
         head.append((b"retry-after-ms", b"%d" % round(error.retry_after_s * 1000)))
+    head.extend(error.head)
     return head

@@ -16,6 +16,7 @@ from pointsman.gateway.http_message import (
     render_head,
     split_target,
 )
+from pointsman.gateway.http_spool import Spool, Spooling
 
 if TYPE_CHECKING:
     from pointsman.gateway.http_server import HttpServer
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_body_left",
+        "_charged",
         "_chunked",
         "_current",
         "_eof",
@@ -50,6 +52,7 @@ class Connection(asyncio.Protocol):
         "_refusal",
         "_request",
         "_since",
+        "_spool",
         "_unsent",
         "_upgrading",
         "_url",
@@ -82,8 +85,11 @@ class Connection(asyncio.Protocol):
         self._phase = _FRESH
         self._since = server.now
         self._raw = self._got = self._body_left = 0
+        self._charged = 0  # bytes of bodies that we hold, as the server counts them
+        self._request: Exchange | None = None  # being received
         self._url = b""
         self._body: bytes | bytearray = b""
+        self._spool: Spool | None = None  # where the body goes instead
         self._peer: str | None = None
 
     # What the transport tells us.
@@ -139,7 +145,11 @@ class Connection(asyncio.Protocol):
         if current is not None:
             self._lose(current)
         self._waiting.clear()
-        self._held = b""
+        self._held = self._body = b""
+        self._spool = None
+        self._request = None
+        self.server.buffered -= self._charged
+        self._charged = 0
 
     def pause_writing(self) -> None:
         self.write_paused = True
@@ -204,6 +214,8 @@ class Connection(asyncio.Protocol):
             raise self._stop(501, "method_unknown", "this method is not spoken here")
         if self._modern and b"host" not in headers:
             raise self._stop(400, "bad_request", "the Host header is missing")
+        make = self.server.spools.get(self._url)
+        self._spool = self._aside(make, headers) if make and method == "POST" else None
         self._frame(headers)
         exchange = self._request = Exchange(self)
         exchange.method = method
@@ -226,11 +238,18 @@ class Connection(asyncio.Protocol):
             self._expect(headers[b"expect"])
 
     def on_body(self, data: bytes) -> None:
-        self._got += len(data)
+        size = len(data)
+        self._got += size
+        if self._spool is not None:
+            return self._put_aside(self._spool, data)
+        self._charged += size
+        self.server.buffered += size
+        if self.server.buffered > self.server.limits.max_buffered_bytes:
+            raise self._full()
         if self._body_left:
-            self._body_left -= len(data)
+            self._body_left -= size
         elif self._got > self.server.limits.max_body_bytes:
-            raise self._too_large()
+            raise self._too_large(self.server.limits.max_body_bytes)
         if not self._body:
             self._body = data
         elif isinstance(self._body, bytearray):
@@ -239,14 +258,35 @@ class Connection(asyncio.Protocol):
             self._body = bytearray(self._body)
             self._body += data
 
+    def _aside(self, make: Spooling, headers: dict[bytes, bytes]) -> Spool | None:
+        try:
+            return make(headers)
+        except Refusal as refusal:
+            self._refusal = refusal
+            raise
+
+    def _put_aside(self, spool: Spool, data: bytes) -> None:
+        if self._body_left:
+            self._body_left -= len(data)
+        elif self._got > spool.most_bytes:
+            raise self._too_large(spool.most_bytes)
+        try:
+            spool.write(data)
+        except OSError as error:
+            message = f"the body cannot be put aside ({error.strerror})"
+            raise self._stop(503, "state_unavailable", message) from None
+
     def on_message_complete(self) -> None:
         if self._upgrading:  # the body is still to come: see `_after_upgrade`
             return
-        exchange = self._request
+        exchange, self._request = self._request, None
+        assert exchange is not None, "a message ends after its head"
         body = self._body
         exchange.body = body if isinstance(body, bytes) else bytes(body)
         self.server.requests = exchange.id = self.server.requests + 1
         self._body = b""
+        if self._spool is not None:
+            exchange.spool, self._spool = self._spool, None
         self._phase = _IDLE
         self._since = self.server.now
         self._expecting = False
@@ -262,6 +302,8 @@ class Connection(asyncio.Protocol):
     def exchange_ended(self, exchange: Exchange) -> None:
         """The answer is complete: close, or take the next request."""
         self._current = None
+        self._charged -= len(exchange.body)
+        self.server.buffered -= len(exchange.body)
         if not exchange._keep or (self.server.draining and not self._waiting):
             self._close()
         else:
@@ -309,8 +351,8 @@ class Connection(asyncio.Protocol):
             if age > _LINGER_S:
                 self.transport.abort()
         elif self._current is not None:
-            if self._eof and self._peer_is_gone():
-                self.transport.abort()
+            if self._eof:
+                self._probe_stream()
         elif self._phase == _HEAD or self._phase == _FRESH:
             if age > limits.header_timeout_s:
                 self._slow("the request head took too long")
@@ -399,8 +441,14 @@ class Connection(asyncio.Protocol):
                 raise self._stop(400, "bad_request", "the one transfer coding here is chunked")
         elif b"content-length" in headers:
             self._body_left = int(headers[b"content-length"])
+            if self._spool is not None:
+                if self._body_left > self._spool.most_bytes:
+                    raise self._too_large(self._spool.most_bytes)
+                return
             if self._body_left > self.server.limits.max_body_bytes:
-                raise self._too_large()
+                raise self._too_large(self.server.limits.max_body_bytes)
+            if self.server.buffered + self._body_left > self.server.limits.max_buffered_bytes:
+                raise self._full()
 
     def _expect(self, what: bytes) -> None:
         if what.lower() != b"100-continue":
@@ -449,9 +497,13 @@ class Connection(asyncio.Protocol):
         self._refusal = Refusal(status, code, message)
         return self._refusal
 
-    def _too_large(self) -> Refusal:
-        limit = self.server.limits.max_body_bytes
+    def _too_large(self, limit: int) -> Refusal:
         return self._stop(413, "request_too_large", f"the body is over {limit} bytes")
+
+    def _full(self) -> Refusal:
+        """The newest is turned away: those whose bodies are here already go on."""
+        self.server.shed += 1
+        return self._stop(503, "overloaded", "the gateway holds as many requests as it may")
 
     def _slow(self, message: str) -> None:
         if self._phase == _FRESH:
@@ -464,11 +516,13 @@ class Connection(asyncio.Protocol):
 
         Closing with unread bytes would make the kernel send RST, which can overtake the answer.
         """
+        self._spool = None
         if self._current is not None or self._waiting:
             self._refusal = refusal
             self._phase = _DEAF
             self._linger_left = _LINGER_BYTES
             return
+        self.server.told(refusal.code)
         kind = "server_error" if refusal.status >= 500 else "invalid_request_error"
         body = error_body(refusal.message, kind=kind, code=refusal.code)
         headers = [(b"content-type", b"application/json")]
@@ -498,14 +552,25 @@ class Connection(asyncio.Protocol):
         """Find out whether the client closed both ways, which a FIN alone does not say.
 
         An interim `100 Continue` is legal before any final answer and skipped by a client that
-        still reads; from one that is gone it fetches an RST. Streams need none: their chunks do.
+        still reads; from one that is gone it fetches an RST. A stream of events has comments.
         """
         current = self._current
         if self._phase >= _REFUSED or self.transport.is_closing():
             return
-        if current is not None and not current.started and current._modern:
+        if current is None or not current._modern:
+            return
+        if not current.started:
             self.transport.write(_CONTINUE)
-            self._loop.call_later(_PROBE_S, self._after_probe)
+        elif not current.sign_of_life():
+            return
+        self._loop.call_later(_PROBE_S, self._after_probe)
+
+    def _probe_stream(self) -> None:
+        """Once a second: an engine that says nothing must not work for a client that is gone."""
+        if self._peer_is_gone():
+            self.transport.abort()
+        elif self._current is not None:
+            self._current.sign_of_life()
 
     def _after_probe(self) -> None:
         if self._phase < _CLOSED and self._current is not None and self._peer_is_gone():

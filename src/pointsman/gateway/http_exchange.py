@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pointsman.gateway.http_message import Headers, Request, render_head
+from pointsman.gateway.http_spool import Spool
 
 if TYPE_CHECKING:
     from pointsman.gateway.http_connection import Connection
@@ -27,8 +28,10 @@ class Exchange(Request):
         "_lines",
         "_modern",
         "_running",
+        "_sign",
         "_task",
         "gone",
+        "spool",
         "started",
     )
 
@@ -43,6 +46,8 @@ class Exchange(Request):
         self._running = False
         self._chunked = False
         self._lines = b""
+        self._sign = b""  # a piece of the answer that says nothing: see `sign_of_life`
+        self.spool: Spool | None = None  # holds the body, where it was put aside
         self.started = False
         self.gone = False
 
@@ -78,6 +83,8 @@ class Exchange(Request):
         framing = self._framing(b"transfer-encoding: chunked\r\n" if self._chunked else b"")
         head = render_head(status, self._connection.server.date, headers, framing)
         self.started = True
+        if self._chunked and any(value.startswith(_EVENTS) for _, value in headers):
+            self._sign = _COMMENT
         if not self.gone and not self._ended:
             self._connection.transport.write(head)
 
@@ -94,6 +101,11 @@ class Exchange(Request):
         if connection.write_paused:
             connection.bound_unsent()
 
+    @property
+    def behind(self) -> bool:
+        """Whether `drain` would wait."""
+        return self._connection.write_paused and not self.gone
+
     async def drain(self) -> None:
         """Wait while the client is behind. Bounded: one that takes nothing for long is cut off."""
         if self._connection.write_paused and not self.gone:
@@ -107,6 +119,17 @@ class Exchange(Request):
         if self._chunked and not self.gone:
             self._connection.transport.write(b"0\r\n\r\n")
         self._end()
+
+    def sign_of_life(self) -> bool:
+        """Write what changes nothing, to fetch an RST from a client that is gone.
+
+        Returns: False where there is no such thing: an answer that has not begun, or is no stream
+        of events. Every `write` of events ends with a whole one, so a comment may follow it.
+        """
+        if not self._sign or self.gone or self._ended:
+            return False
+        self.write(self._sign)
+        return True
 
     def abort(self) -> None:
         """Close without an end, so that the client sees the answer as cut."""
@@ -132,4 +155,6 @@ class Exchange(Request):
             self._connection.exchange_ended(self)
 
 
+_EVENTS = b"text/event-stream"
+_COMMENT = b":\n\n"
 _JOIN_BYTES = 64 * 1024  # copying less than this is cheaper than a second buffer

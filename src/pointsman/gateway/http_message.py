@@ -23,6 +23,7 @@ class HttpLimits:
     write_timeout_s: float = 60.0  # a reader that takes nothing for so long is cut off
     write_buffer_bytes: int = 256 * 1024  # `drain` waits above it
     max_unsent_bytes: int = 64 * 1024 * 1024  # a stream written without `drain` is cut here
+    max_buffered_bytes: int = 256 * 1024 * 1024  # bodies, of all connections together
     max_connections: int = 4096
     max_pipelined: int = 8  # whole requests read ahead of the one being answered
     max_pipelined_bytes: int = 256 * 1024
@@ -69,8 +70,11 @@ def render_head(status: int, date: bytes, headers: Headers, framing: bytes) -> b
     parts = [STATUS_LINES.get(status) or _status_line(status), date]
     breaks = 2 + framing.count(b"\n")
     for name, value in headers:
-        if name.lower() not in _FRAMING:
-            parts += (name, b": ", value, b"\r\n")
+        opening = _OPENINGS.get(name)
+        if opening is None:
+            opening = _opening(name)
+        if opening:
+            parts.append(opening + value + b"\r\n")
             breaks += 1
     parts.append(framing)
     head = b"".join(parts)
@@ -105,6 +109,17 @@ def split_target(url: bytes) -> tuple[str, str]:
 
 
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection", b"date", b"upgrade"))
+
+
+_OPENINGS: dict[bytes, bytes] = {}  # `name: ` of names that were written; nothing of framing's
+_MOST_OPENINGS = 512
+
+
+def _opening(name: bytes) -> bytes:
+    opening = b"" if name.lower() in _FRAMING else name + b": "
+    if len(_OPENINGS) < _MOST_OPENINGS:
+        _OPENINGS[name] = opening
+    return opening
 
 
 def _status_line(status: int) -> bytes:

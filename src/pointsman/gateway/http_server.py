@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl as tls
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pointsman.gateway.http_connection import Connection
@@ -16,7 +17,8 @@ from pointsman.gateway.http_message import (
     date_line,
     error_body,
 )
-from pointsman.gateway.listening import BACKLOG, bind
+from pointsman.gateway.http_spool import Spooling
+from pointsman.gateway.listening import BACKLOG, addresses, bind
 
 __all__ = ["Exchange", "Handler", "Headers", "HttpLimits", "HttpServer", "Request", "error_body"]
 
@@ -29,18 +31,33 @@ class HttpServer:
     """Serves `handler`, one task per request. Construct and use inside a running loop."""
 
     def __init__(
-        self, handler: Handler, *, limits: HttpLimits | None = None, lines: Lines | None = None
+        self,
+        handler: Handler,
+        *,
+        limits: HttpLimits | None = None,
+        lines: Lines | None = None,
+        told: Callable[[str], None] = lambda _: None,
+        spools: Mapping[bytes, Spooling] = MappingProxyType({}),
     ) -> None:
-        """Args: lines gives whole header lines for every answer, from its request's headers."""
+        """Args: lines gives whole header lines for every answer, from its request's headers; told
+        hears the code of each error that is told to a client without the handler; spools says,
+        by target, where bodies of a POST go instead of the memory.
+        """
         self.limits = limits or HttpLimits()
         self.lines = lines
+        self.told = told
+        self.spools = spools
         self.loop = asyncio.get_running_loop()
         self.draining = False
         self.requests = 0  # received whole since the start
+        self.buffered = 0  # bytes of bodies that are held now
+        self.shed = 0  # requests turned away because of them, since the start
         self.now = self.loop.time()  # coarse: moved on once a second
         self.date = date_line()
         self._handler = handler
         self._servers: list[asyncio.Server] = []
+        self._lent: dict[socket.socket, asyncio.Server] = {}
+        self._context: tls.SSLContext | None = None
         self._listeners: list[socket.socket] = []
         self._certificates: Certificates | None = None
         self._connections: set[Connection] = set()
@@ -74,11 +91,11 @@ class HttpServer:
         Raises: OSError if an address is taken; ConfigurationError from `certificates`.
         """
         self._certificates = certificates
-        context = certificates() if certificates is not None else None
+        context = self._context = certificates() if certificates is not None else None
         self._listeners = list(sockets) or bind([host or "127.0.0.1"], port, reuse_port=reuse_port)
         self._servers = await self._listen(context)
         self._sweep()
-        return [_name(listener) for listener in self._listeners]
+        return addresses(self._listeners)
 
     async def reload_certificates(self) -> None:
         """Read what TLS shows and trusts anew, for connections to come; those there are stay.
@@ -91,27 +108,43 @@ class HttpServer:
         if self.draining:
             return
         # Who connects between the two waits in the kernel's queue.
+        self._context = context
         for server in self._servers:
             server.close()
         self._servers = await self._listen(context)
+        lent = list(self._lent)
+        await self.lend([])
+        await self.lend(lent)
+
+    async def lend(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept on these as well, whose own process is gone, and on no others lent before."""
+        for listener in [each for each in self._lent if each not in listeners]:
+            self._lent.pop(listener).close()
+        for listener in listeners:
+            if listener not in self._lent and not self.draining:
+                self._lent[listener] = await self._serve(listener, self._context)
 
     async def _listen(self, context: tls.SSLContext | None) -> list[asyncio.Server]:
-        """Servers on duplicates of the listeners, so that they can be replaced."""
+        return [await self._serve(listener, context) for listener in self._listeners]
+
+    async def _serve(
+        self, listener: socket.socket, context: tls.SSLContext | None
+    ) -> asyncio.Server:
+        """A server on a duplicate of the listener, so that it can be replaced."""
         how: dict[str, object] = {"backlog": BACKLOG, "ssl": context}
         if context is not None:
             how["ssl_handshake_timeout"] = self.limits.header_timeout_s
-        made = []
-        for listener in self._listeners:
-            unix = listener.family == socket.AF_UNIX
-            create: Any = self.loop.create_unix_server if unix else self.loop.create_server
-            made.append(await create(self._connect, sock=listener.dup(), **how))
+        unix = listener.family == socket.AF_UNIX
+        create: Any = self.loop.create_unix_server if unix else self.loop.create_server
+        made: asyncio.Server = await create(self._connect, sock=listener.dup(), **how)
         return made
 
     async def drain(self, timeout_s: float) -> None:
         """Accept no more, let what is in flight end, cancel what has not after `timeout_s`."""
         self.draining = True
-        for server in self._servers:
+        for server in (*self._servers, *self._lent.values()):
             server.close()
+        self._lent.clear()
         for listener in self._listeners:
             listener.close()
         for connection in list(self._connections):
@@ -214,13 +247,6 @@ class HttpServer:
         except TimeoutError:
             return False
         return True
-
-
-def _name(listener: socket.socket) -> tuple[str, int]:
-    name = listener.getsockname()
-    if isinstance(name, tuple):
-        return name[0], name[1]
-    return (name if isinstance(name, str) else "@" + name[1:].decode("utf-8", "replace")), 0
 
 
 SWEEP_S = 1.0

@@ -7,6 +7,10 @@ import socket
 import stat
 from collections.abc import Sequence
 
+import msgspec
+
+from pointsman.domain.errors import ConfigurationError
+from pointsman.domain.task import Configuration
 from pointsman.domain.transport import UNIX
 
 BACKLOG = 2048
@@ -31,6 +35,72 @@ def release(hosts: Sequence[str]) -> None:
         if host.startswith(UNIX):
             with contextlib.suppress(OSError):
                 os.unlink(host.removeprefix(UNIX))
+
+
+def bind_each(
+    hosts: Sequence[str], port: int, *, count: int
+) -> tuple[list[list[socket.socket]], list[socket.socket]]:
+    """A set of listeners on one port for each of `count` processes, and those that all share.
+
+    The kernel spreads connections over the sets (SO_REUSEPORT). A UNIX socket has no such thing,
+    nor has a system without the option: all share it.
+    Raises: OSError, also where another process listens there with the same option.
+    """
+    paths = [host for host in hosts if host.startswith(UNIX)]
+    rest = [host for host in hosts if not host.startswith(UNIX)]
+    common = bind(paths, 0) if paths else []
+    sets: list[list[socket.socket]] = [[] for _ in range(count)]
+    if not rest:
+        return sets, common
+    try:
+        # Without the option: so that a port that somebody holds is an error, not shared with them.
+        alone = bind(rest, port)
+        if count == 1 or not hasattr(socket, "SO_REUSEPORT"):
+            return sets, [*common, *alone]
+        port = port or alone[0].getsockname()[1]
+        for each in alone:
+            each.close()
+        for own in sets:
+            own += bind(rest, port, reuse_port=True)
+    except BaseException:
+        for each in [*common, *(each for own in sets for each in own)]:
+            each.close()
+        release(paths)
+        raise
+    return sets, common
+
+
+def cannot_listen(error: OSError, hosts: Sequence[str], port: int) -> ConfigurationError:
+    """The error in our words."""
+    return ConfigurationError(
+        f"cannot listen on {error.filename or ', '.join(hosts)} port {port}",
+        why=error.strerror or str(error),
+        next="another --port (0 takes a free one), or another --host",
+    )
+
+
+def met(config: Configuration, handed: Sequence[socket.socket]) -> Configuration:
+    """The configuration with the hosts that sockets handed over listen on, if there are any."""
+    if not handed:
+        return config
+    hosts = tuple(
+        str(name[0]) if isinstance(name, tuple) else f"{UNIX}{name!s}"
+        for name in (listener.getsockname() for listener in handed)
+    )
+    server = msgspec.structs.replace(config.server, host=hosts)
+    return msgspec.structs.replace(config, server=server)
+
+
+def addresses(listeners: Sequence[socket.socket]) -> list[tuple[str, int]]:
+    """Where they listen; UNIX sockets have port 0."""
+    return [_name(each) for each in listeners]
+
+
+def _name(listener: socket.socket) -> tuple[str, int]:
+    name = listener.getsockname()
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    return (name if isinstance(name, str) else "@" + name[1:].decode("utf-8", "replace")), 0
 
 
 def shown(host: str, port: int, *, secure: bool) -> str:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from pointsman.app import Application
 from pointsman.domain.errors import ConfigurationError, PointsmanError
 from pointsman.domain.task import Configuration
 from pointsman.gateway.auth import check_exposure
@@ -16,8 +16,20 @@ _EVERY_S = 1.0
 # What another process would have to let go of first: a change there needs a restart.
 _FIXED = (
     "server.host", "server.port", "server.tls", "server.max_body_bytes", "server.max_connections",
-    "journal", "state",
+    "server.workers", "server.logs", "server.admin.host", "server.admin.port", "journal", "state",
+    "batches.path",
 )  # fmt: skip
+
+
+class Changing(Protocol):
+    """What a configuration is in force in: an application, or a supervisor of many."""
+
+    config: Configuration
+    reload_error: str | None  # why the latest change did not come into force
+
+    async def change(self, config: Configuration) -> None:
+        """Bring it into force. Raises: PointsmanError, and the old one goes on."""
+        ...
 
 
 class Reloader:
@@ -26,7 +38,7 @@ class Reloader:
     Args: load reads the configuration anew (in a thread); every_s is the time between looks.
     """
 
-    def __init__(self, app: Application, load: Load, *, every_s: float = _EVERY_S) -> None:
+    def __init__(self, app: Changing, load: Load, *, every_s: float = _EVERY_S) -> None:
         self._app = app
         self._load = load
         self._every_s = every_s
@@ -65,7 +77,7 @@ class Reloader:
                 self._app.reload_error = None
                 return False
             check_fixed(self._app.config, config)
-            check_exposure(config.keys, config.server)
+            check_exposure(config.keys, config.server, virtual=config.virtual_keys.enabled)
             await self._app.change(config)
         except PointsmanError as error:
             self._app.reload_error = error.sentence
@@ -107,5 +119,5 @@ def check_fixed(old: Configuration, new: Configuration) -> None:
 def _at(config: Configuration, name: str) -> object:
     value: object = config
     for part in name.split("."):
-        value = getattr(value, part)
+        value = getattr(value, part, None)
     return value
