@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+JOBS   ?= 2
 
-.PHONY: help setup demo test deep lint serve golden docs dist clean
+.PHONY: help setup demo test deep conformance lint serve golden docs dist clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
@@ -20,10 +21,14 @@ demo: setup  ## the main job on the embedded models, end to end
 	$(BIN)/pointsman demo
 
 test: setup lint  ## everything that must be green
-	$(BIN)/python -m pytest -m "not deep"
+	$(BIN)/python -m pytest -m "not deep" -n $(JOBS) --dist loadfile
 
-deep: setup  ## slow exams: hundreds of kill -9, long interleavings, training checks
+deep: setup  ## slow exams: kill -9, long interleavings, training, a soak of POINTSMAN_SOAK_S=1800 s
 	$(BIN)/python -m pytest -m deep --timeout 3600
+
+conformance: setup  ## examine a gateway: URL=http://host:port/v1 [KEY=] [UPSTREAM=127.0.0.1:9099]; none: this one
+	@$(BIN)/python -m tests.conformance $(if $(URL),--url $(URL)) $(if $(KEY),--key $(KEY)) \
+		$(if $(UPSTREAM),--upstream $(UPSTREAM)) $(OPTIONS)
 
 lint: setup  ## format, lint, types
 	$(BIN)/ruff format --check .

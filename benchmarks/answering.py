@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from pointsman.answering.access import Accesses
 from pointsman.answering.asked import Asked
 from pointsman.answering.shell import Answering
 from pointsman.answering.targets import Targets
@@ -24,11 +25,11 @@ from pointsman.app import SystemClock
 from pointsman.config import parse
 from pointsman.domain.messages import Reply
 from pointsman.domain.money import Usage
-from pointsman.domain.ports import Completion
+from pointsman.domain.ports import Completion, SubjectKey
 from pointsman.domain.records import BodyRef
-from pointsman.gateway.chat import parse_chat
 from pointsman.journal import JournalWriter
 from pointsman.routing.arms import Arms
+from pointsman.surfaces.chat import parse_chat
 from pointsman.telemetry import Metrics
 
 CONFIG = """
@@ -69,6 +70,15 @@ class NoJournal:
         pass
 
 
+class Subjects:
+    """Knows everybody's key, as a worker does after the first request of a day."""
+
+    KEY = SubjectKey(id="k" * 26, secret=b"k" * 32)
+
+    def known(self, tenant, subject):
+        return self.KEY
+
+
 class Sink:
     """Drops everything."""
 
@@ -92,7 +102,9 @@ async def drive(journal, sent: bytes, requests: int) -> float:
     targets, metrics, clock = Targets(config), Metrics(), SystemClock()
     answering = Answering(
         config=config.digest, deployments=config.deployments, backend=Backend(), journal=journal,
-        arms=Arms(), clock=clock, ended=metrics.ended,
+        arms=Arms(), accesses=Accesses(config.deployments.values()), clock=clock,
+        ended=lambda admission, end, verified, _: metrics.ended(admission, end, verified),
+        subjects=Subjects(),
     )  # fmt: skip
     sink = Sink()
     started = time.process_time()
@@ -100,7 +112,7 @@ async def drive(journal, sent: bytes, requests: int) -> float:
         request = parse_chat(sent)
         asked = Asked(
             request=request, body=sent, target=targets.resolve(request.model), tenant="t",
-            principal="p", surface="chat", arrived=clock.monotonic(),
+            principal="p", surface="chat", arrived=clock.monotonic(), bounds=None,
         )  # fmt: skip
         await answering.answer(asked, sink)
     return (time.process_time() - started) / requests * 1e6

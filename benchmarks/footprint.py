@@ -118,7 +118,7 @@ def page(rounds: int) -> str:
         program = str(python.parent / "pointsman")
         starts = {
             verb: start_ms([program, *verb.split()], folder=folder, rounds=rounds)
-            for verb in ("--version", "check", "report", "trace list")
+            for verb in ("--version", "check --offline", "report", "trace list")
         }
         gateways = [idle_gateway(python, folder) for _ in range(max(3, rounds // 4))]
         sizes = installed_bytes(python)

@@ -13,15 +13,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from pointsman.analytics.rolled import DAY_US, DayJudge, build_rolled_report, rule_digests
+from pointsman.analytics.daily import DAY_US, DayJudge, rule_digests
+from pointsman.analytics.rolled import build_rolled_report
 from pointsman.domain.ids import trace_id
 from pointsman.domain.money import Usage
 from pointsman.domain.plan import ArmState, Decision, Plan, Step
 from pointsman.domain.ports import SubjectKey
 from pointsman.domain.records import Admission, Attempt, BodyRef, End, Record
+from pointsman.domain.task import Task
 from pointsman.domain.verdict import CheckResult, GateResult
 from pointsman.journal import (
     Cipher,
@@ -273,8 +276,8 @@ def compact_all(root: Path) -> None:
         pass
 
 
-def roll_all(root: Path) -> None:
-    judge, rules = DayJudge({}), rule_digests({})
+def roll_all(root: Path, tasks: Mapping[str, Task] = MappingProxyType({})) -> None:
+    judge, rules = DayJudge(tasks), rule_digests(tasks)
     today = FIRST_US // DAY_US + DAYS + 1
     while roll_up(root, judge=judge, rules=rules, today=today).state == "rolled up":
         pass

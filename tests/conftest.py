@@ -2,6 +2,10 @@
 
 import os
 
+# One thread of linear algebra a process: tests run in several processes already, and some fork,
+# after which OpenBLAS's own threads were seen to wait for a lock that nobody holds any more.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import HealthCheck, settings
 

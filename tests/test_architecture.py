@@ -11,8 +11,17 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "pointsman"
 
 # Rooms that decide: values in, values out.
-DECIDING = ("domain", "stats", "expressions", "routing", "prompts", "analytics", "verifiers")
-DECIDING_FILES = ("answering/machine.py", "answering/refusal.py", "answering/targets.py")
+DECIDING = ("domain", "stats", "expressions", "routing", "prompts", "analytics", "verifiers",
+            "limits", "surfaces", "evidence/logs", "evidence/layout",
+            "policy", "governing", "evals")  # fmt: skip
+DECIDING_FILES = (
+    "evidence/images/qwen.py", "evidence/images/fitting.py", "evidence/tokens/features.py",
+    "evidence/tokens/calibrating.py", "evidence/provenance.py", "evidence/parts.py",
+    "evidence/documents/document.py",
+    "answering/machine.py", "answering/refusal.py", "answering/targets.py",
+    "batches/lines.py", "batches/makers.py", "batches/status.py", "batches/turns.py",
+    "batches/wishes.py",
+)  # fmt: skip
 WORLD = {
     "asyncio", "datetime", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random",
     "secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
@@ -58,3 +67,11 @@ def test_importing_the_package_loads_neither_the_server_nor_numpy():
         [sys.executable, "-c", probe], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_test_files_that_are_no_package_have_names_of_their_own():
+    """Two of one name are one module to pytest, which then reads neither."""
+    folders = [path.parent for path in (ROOT / "tests").rglob("test_*.py")]
+    plain = {folder for folder in folders if not (folder / "__init__.py").exists()}
+    names = [path.name for folder in plain for path in folder.glob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

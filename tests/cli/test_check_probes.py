@@ -1,13 +1,17 @@
 """`check` asks every deployment what it serves, and looks at every model file."""
 
 import hashlib
+import http.server
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.engines import an_engine
 from tests.discovery.engines import VLLM, listing
+from tests.transport.certificates import Authority, server_context
 
 from pointsman.testing import free_port, silence
 
@@ -68,6 +72,62 @@ def test_a_refused_key_exits_3_and_is_not_repeated(run, write) -> None:
     assert ran.code == 3
     assert "the key is refused (401)" in ran.err
     assert "wrong-key-value" not in ran.out + ran.err
+
+
+class _Secure(http.server.BaseHTTPRequestHandler):
+    """Lists one model, over whatever the server speaks."""
+
+    def do_GET(self) -> None:
+        body = b'{"object":"list","data":[{"id":"Qwen/Qwen3-4B","object":"model"}]}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """Port and CA file of an engine behind a certificate that no system trusts."""
+    authority = Authority(tmp_path)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Secure)
+    context = server_context(authority.issue("127.0.0.1"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1], authority.ca
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_deployment_is_probed_by_the_way_it_is_served(run, write, secure) -> None:
+    port, ca = secure
+    address = f"base_url: 'https://127.0.0.1:{port}/v1', engine: vllm"
+    price = "price: {input_usd_per_mtok: 1, output_usd_per_mtok: 2}"
+    one = f"{{model: Qwen/Qwen3-4B, {address}, {price}"
+    write(f"trusted: {one}, tls: {{ca: '{ca}'}}}}", f"unknown: {one}}}")
+    document = run("check", "--json").json
+    states = {each["deployment"]: each["state"] for each in document["deployments"]}
+    assert states == {"trusted": "ok", "unknown": "unreachable"}
+
+
+def test_a_proxy_that_is_away_is_why_a_deployment_cannot_be_reached(run, write) -> None:
+    away = free_port()
+    with an_engine(VLLM) as vllm:
+        write(served("a", vllm.port, f"engine: vllm, proxy: 'http://127.0.0.1:{away}'"))
+        ran = run("check")
+    assert ran.code == 5
+    assert f"127.0.0.1:{away}" in ran.err
+    assert vllm.requests == []
+
+
+def test_a_certificate_that_cannot_be_read_is_the_files_fault(run, write) -> None:
+    write(served("a", 9, "engine: vllm, tls: {ca: /nowhere/ca.pem}").replace("http:", "https:"))
+    ran = run("check")
+    assert ran.code == 3
+    assert "/nowhere/ca.pem" in ran.err
 
 
 def test_offline_asks_nobody(run, write) -> None:

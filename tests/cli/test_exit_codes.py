@@ -256,7 +256,7 @@ def test_a_reader_that_goes_away_is_no_error(lived) -> None:
 
 
 def test_a_terminal_that_cannot_show_a_letter_gets_a_question_mark(lived) -> None:
-    ran = run_pointsman("report", folder=lived.folder, env={"PYTHONIOENCODING": "ascii"})
+    ran = run_pointsman("report", "--full", folder=lived.folder, env={"PYTHONIOENCODING": "ascii"})
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "everything up to" in ran.stdout
 
@@ -278,3 +278,17 @@ def damage(path: Path, at: int) -> None:
         file.seek(at)
         file.write(bytes([byte[0] ^ 0x40]))
         os.fsync(file.fileno())
+
+
+@pytest.mark.parametrize("text", ["raise KeyboardInterrupt", "exec('raise KeyboardInterrupt')"])
+def test_ctrl_c_exits_130_wherever_it_was_met(tmp_path: Path, text: str) -> None:
+    """A class that is being made from text is one such place: CPython then kills itself."""
+    (tmp_path / "program.py").write_text(
+        "from pointsman import cli\n"
+        f"cli.cli.main = lambda **options: exec(compile({text!r}, 'text', 'exec'))\n"
+        "cli.main([])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "program"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "interrupted\n")

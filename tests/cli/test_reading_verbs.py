@@ -147,7 +147,7 @@ def test_a_failed_trace_tells_what_each_deployment_did(run, lived) -> None:
 def test_a_trace_whose_gateway_was_killed_says_so(run, lived) -> None:
     ran = run("trace", "show", lived.traces["running"])
     assert ran.code == 0
-    assert "no end was recorded" in ran.out
+    assert "lost: the process that answered it died" in ran.out
 
 
 def test_an_outcome_shows_in_its_trace(run, lived) -> None:
@@ -181,7 +181,7 @@ def test_traces_are_listed_newest_first_and_can_be_narrowed(run, lived) -> None:
     assert {row["trace"] for row in escalated} == {
         lived.traces["escalated"], lived.traces["failed"],
     }  # fmt: skip
-    assert "no requests like that" in run("trace", "list", "--task", "unknown").err
+    assert "no requests like that" in run("trace", "list", "--hours", "1e-9").err
 
 
 def test_a_report_without_a_range_is_of_everything(run, lived) -> None:
@@ -213,3 +213,29 @@ def test_sealing_changes_no_answer(run, lived) -> None:
     assert [run("trace", "list", "--json").out, run("portfolio", "show", "--json").out] == before
     assert run("journal", "verify", "--json").json["sealed_files"] == 1
     assert run("journal", "seal").out.startswith("nothing to seal")
+
+
+def test_a_trace_tells_whether_its_answer_was_accepted_and_by_which_rule(run, lived) -> None:
+    plain, failed = (run("trace", "show", lived.traces[name]) for name in ("plain", "failed"))
+    assert "accepted  yes: outcome.kind == 'accepted'" in plain.out
+    assert "accepted  no: nothing was delivered" in failed.out
+    waiting = run("trace", "show", lived.traces["escalated"])
+    assert "accepted  not yet known: yes by outcome.kind == 'accepted'" in waiting.out
+    assert run("trace", "show", lived.traces["plain"], "--json").json["acceptance"][
+        "acceptance"
+    ] == ("accepted")
+
+
+def test_an_outcome_that_was_told_thrice_is_one_line(run, lived) -> None:
+    for _ in range(3):
+        assert run("feedback", "add", lived.traces["plain"], "edited").code == 0
+    out = run("trace", "show", lived.traces["plain"]).out
+    assert "outcome   edited null from cli · 3 times\n" in out
+    assert "accepted  no: outcome.kind == 'rejected' || outcome.kind == 'edited'" in out
+
+
+def test_check_tells_of_outcomes_that_decide_nothing(run, lived) -> None:
+    assert "decide nothing" not in run("check", "--offline").err
+    assert run("feedback", "add", lived.traces["plain"], "acepted").code == 0
+    told = run("check", "--offline", "--json").json["warnings"]
+    assert any("1 outcomes of kind 'acepted' decide nothing" in each for each in told)

@@ -31,35 +31,6 @@ CALLS = [
 
 
 @pytest.fixture(scope="module")
-def modules():
-    """node_modules with the locked client, installed once and kept outside the repository; or
-    the reason why there is none."""
-    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
-    if missing:
-        return f"not installed: {' and '.join(missing)}"
-    lock = (HERE / "package-lock.json").read_bytes()
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    kept = home / "pointsman-tests" / f"npm-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if (kept / "node_modules").is_dir():
-        return kept / "node_modules"
-    work = kept.with_name(f"{kept.name}-{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(HERE, work, ignore=shutil.ignore_patterns("node_modules"))
-    done = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund"],
-        cwd=work, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        shutil.rmtree(work, ignore_errors=True)
-        return f"npm ci failed: {done.stderr.strip()[-300:]}"
-    try:
-        work.rename(kept)
-    except OSError:  # another run was quicker
-        shutil.rmtree(work, ignore_errors=True)
-    return kept / "node_modules"
-
-
-@pytest.fixture(scope="module")
 def said(modules, tmp_path_factory):
     """What the script printed, and the requests that reached the engine, by their text."""
     if isinstance(modules, str):
@@ -70,7 +41,9 @@ def said(modules, tmp_path_factory):
     key = Key(name="app", sha256=hashlib.sha256(b"sk-right").hexdigest())
     with ScriptedUpstream(default=engine()) as upstream:
         deployment = a_deployment("only", upstream.base_url)
-        config = a_config(folder / "journal", [deployment], gate=None, keys=[key])
+        vectors = a_deployment("vectors", upstream.base_url, operations=("embedding",))
+        deployments = [deployment, vectors]
+        config = a_config(folder / "journal", deployments, steps=["only"], gate=None, keys=[key])
         with RunningGateway(config) as gateway:
             own = {"OPENAI_BASE_URL": gateway.url, "OPENAI_API_KEY": "sk-right"}
             done = subprocess.run(
@@ -99,7 +72,8 @@ def requests(said, results):
 
 
 def text_of(received):
-    return received.json["messages"][0]["content"]
+    said = received.json
+    return said["messages"][0]["content"] if "messages" in said else received.target
 
 
 def engine():
@@ -124,6 +98,14 @@ def engine():
         "unavailable": status_answer(500),
         "broken": cut(chat_stream("one two three four five six seven eight"), 1500),
         "timeout": silence(),
+        "response": chat_answer("good evening"),
+        "/v1/completions": status_answer(
+            200, {"id": "t", "choices": [{"index": 0, "text": " and on", "finish_reason": "stop"}]}
+        ),
+        # 1 and 0.5 as the client asks for them: four bytes each, in base64
+        "/v1/embeddings": status_answer(
+            200, {"object": "list", "data": [{"index": 0, "embedding": "AACAPwAAAD8="}]}
+        ),
     }
 
     def script(received):
@@ -205,7 +187,7 @@ def test_a_client_that_leaves_or_loses_patience_cancels_the_engine(results, requ
         ("unknownModel", "NotFoundError", 404, "model_not_found"),
         ("wrongKey", "AuthenticationError", 401, "invalid_api_key"),
         ("badRequest", "BadRequestError", 400, "invalid_value"),
-        ("tooLong", "BadRequestError", 400, "invalid_request"),
+        ("tooLong", "BadRequestError", 400, "context_length_exceeded"),
         ("rateLimited", "RateLimitError", 429, "rate_limit_exceeded"),
         ("unavailable", "InternalServerError", 502, "upstream_unavailable"),
     ],
@@ -228,6 +210,15 @@ def test_a_stream_that_breaks_throws_and_is_never_a_short_success(results):
     assert broken["content"].startswith("one")
     assert broken["error"]["isAPIError"]
     assert "broke off" in broken["error"]["message"]
+
+
+def test_every_other_surface_answers_the_client_too(results):
+    assert results["response"]["text"] == "good evening"
+    assert results["response"]["status"] == "completed"
+    assert results["streamedResponse"] == {"text": "one two three", "last": "response.completed"}
+    assert results["completion"] == " and on"
+    assert results["embedding"] == [1, 0.5]
+    assert {"task:work", "only", "vectors"} <= set(results["models"])
 
 
 def test_the_lock_names_no_machine():

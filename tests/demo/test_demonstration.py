@@ -12,8 +12,9 @@ import pytest
 from tests.support.processes import PROGRAM, alive, children, environment, run_pointsman
 
 from pointsman.analytics.compare import ArmCase, compare_arms
-from pointsman.demo.asking import ask_all
+from pointsman.demo.asking import Result, ask_all
 from pointsman.demo.page import page
+from pointsman.demo.result import arms_of, tasks_of
 from pointsman.domain.errors import UpstreamError
 from pointsman.embedded.cases import cases
 from pointsman.journal import verify
@@ -130,13 +131,16 @@ def test_ctrl_c_at_any_moment_ends_it(tmp_path: Path, seed: int) -> None:
     process = start(tmp_path)
     try:
         deadline = time.monotonic() + 60
-        while not (tmp_path / "here" / "pointsman.yaml").exists():
+        configured = tmp_path / "here" / "pointsman.yaml"
+        started = seed % 5  # of the gateway and its three engines
+        while not configured.exists() or len(descendants(process.pid)) < started:
+            assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.002)
-        time.sleep(random.Random(seed).uniform(0.0, 4.0))  # the moment is the point of this test
+        time.sleep(random.Random(seed).uniform(0.0, 1.5))  # the moment is the point of this test
         family = descendants(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()
@@ -214,6 +218,39 @@ def test_its_page_fits_the_width(width: int, accepted: int) -> None:
         assert f"\n{way}" in text
 
 
+def test_each_task_has_its_share_without_large_its_acceptance_and_its_cost() -> None:
+    drawn = cases(3, 60)
+    names = sorted({each.task for each in drawn})
+    results, traces = [], {}
+    for at, case in enumerate(drawn):
+        for way in WAYS:
+            trace = f"tr_{at}_{way}"
+            lucky = way == "large" or case.task != names[0]
+            results.append(Result(case=case, way=way, trace=trace, accepted=lucky))
+            by_large = way == "large" or case.task == names[1]
+            traces[trace] = {
+                "cost_usd_picos": 300_000 if by_large else 100_000,
+                "attempt_count": 1,
+                "deployment": "large" if by_large else "small",
+            }
+    found = {each.task: each for each in tasks_of(results, traces)}
+    assert sorted(found) == names
+    assert sum(each.cases for each in found.values()) == 60
+    assert [found[name].small.value for name in names[:3]] == [1.0, 0.0, 1.0]
+    assert [found[name].accepted.value for name in names[:3]] == [0.0, 1.0, 1.0]
+    assert found[names[0]].cost_per_accepted_usd.value is None
+    assert found[names[2]].cost_per_accepted_usd.value == pytest.approx(1e-7)
+    assert found[names[2]].ratio is not None
+    assert found[names[2]].ratio.value == pytest.approx(1 / 3)
+    for width in (80, 100, 140):
+        comparison = compare_arms(arms_of(results, traces), baseline="large")
+        lines = page(comparison, list(found.values()), width=width).splitlines()
+        assert max(map(len, lines)) <= width
+        for name in names:
+            assert any(line.startswith((name, f"the portfolio {name}")) for line in lines)
+    assert list(tasks_of([], {})) == []
+
+
 def start(folder: Path) -> "subprocess.Popen[str]":
     """A long demonstration."""
     return subprocess.Popen(
@@ -224,6 +261,8 @@ def start(folder: Path) -> "subprocess.Popen[str]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell's background jobs ignore it, and so would their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -232,7 +271,7 @@ def start_in_the_middle(folder: Path) -> "subprocess.Popen[str]":
     process = start(folder)
     packs = folder / "here" / "journal"
     deadline = time.monotonic() + 60
-    while not any(path.stat().st_size > 10_000 for path in packs.rglob("*.pj")):
+    while not any(path.stat().st_size > 40_000 for path in packs.rglob("*.pj")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)

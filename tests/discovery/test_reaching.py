@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.discovery.engines import OLLAMA, VLLM, Engines, answer, listing
 
-from pointsman.discovery.answers import Answer
-from pointsman.discovery.reaching import Reached, judge, reach_all
-from pointsman.domain.portfolio import Deployment
+from pointsman.discovery.answers import Answer, NoAnswer
+from pointsman.discovery.reaching import Reached, Told, judge, reach_all
+from pointsman.domain.portfolio import Deployment, Engine
 
 
 def a_deployment(name: str = "d", **changes: Any) -> Deployment:
@@ -94,3 +94,48 @@ def test_all_are_asked_with_their_own_key_and_each_is_counted() -> None:
     ]
     assert len(count) == 3
     assert "secret" not in repr(found)
+
+
+METRICS = Answer(200, {}, b"engine says 3 and 2")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "told"),
+    [(METRICS, (3, 2)), (Answer(404, {}, b""), (None, None)), (None, (None, None))],
+)
+def test_an_engine_that_tells_its_load_is_asked_for_it_beside_v1(metrics, told) -> None:
+    asked: list[str] = []
+
+    async def fetch(url: str, *, key: str | None = None) -> Answer:
+        asked.append(url)
+        if not url.endswith("/metrics"):
+            return answer(VLLM["/v1/models"])
+        if metrics is None:
+            raise NoAnswer("reset")
+        return metrics
+
+    def read(text: bytes) -> Told:
+        assert text == METRICS.body
+        return Told(3, 2)
+
+    def load_of(engine: Engine) -> Any:
+        return read if engine == "vllm" else None
+
+    deployments = [a_deployment("a", engine="vllm"), a_deployment("b", base_url="http://i/x/v1")]
+    found = asyncio.run(reach_all(deployments, lambda _: fetch, clock=lambda: 0.0, load_of=load_of))
+    assert [(each.running, each.waiting) for each in found] == [told, (None, None)]
+    assert sorted(asked) == ["http://h/metrics", "http://h/v1/models", "http://i/x/v1/models"]
+
+
+def test_a_deployment_that_is_wrong_is_not_asked_for_its_load() -> None:
+    async def fetch(url: str, *, key: str | None = None) -> Answer:
+        assert url.endswith("/models")
+        return Answer(401, {}, b"")
+
+    def load_of(engine: Engine) -> Any:
+        return lambda text: Told(1, 1)
+
+    [found] = asyncio.run(
+        reach_all([a_deployment()], lambda _: fetch, clock=lambda: 0.0, load_of=load_of)
+    )
+    assert (found.state, found.running) == ("wrong", None)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.domain.task import PromptVersion
-from pointsman.gateway.chat import parse_chat
 from pointsman.prompts.rendering import render
+from pointsman.surfaces.chat import parse_chat
 
 PROMPT = PromptVersion(name="p", version="v1", digest="d", system='Say "hi"\n')
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 import uvloop
 
 from pointsman.app import Application
+from pointsman.domain.identity import Found
 from pointsman.domain.money import Price
 from pointsman.domain.portfolio import Deployment, Limits
 from pointsman.domain.task import (
@@ -39,7 +40,7 @@ def a_deployment(name: str, base_url: str, **changes: Any) -> Deployment:
         "served_name": f"{name}-model",
         "price": Price(input_usd_picos=1_000_000, output_usd_picos=2_000_000),
         "limits": Limits(
-            connect_timeout_s=1, first_token_timeout_s=1, between_tokens_timeout_s=1, timeout_s=5
+            connect_timeout_s=5, first_token_timeout_s=5, between_tokens_timeout_s=5, timeout_s=20
         ),
         **changes,
     }
@@ -125,11 +126,16 @@ class Answer:
         )
 
 
+async def _not_asked(deployment: Deployment) -> Found | None:
+    return None
+
+
 @dataclass
 class RunningGateway:
     """Application and door in a thread; stop it by leaving the `with`."""
 
     config: Configuration
+    identifies: bool = False  # True: engines are asked what they serve, beside their scripts
     port: int = 0
     app: Application | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -174,10 +180,13 @@ class RunningGateway:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.app = Application(self.config)
+        if not self.identifies:
+            self.app.identities.ask = _not_asked
         try:
             await self.app.start()
             door = Door(self.app)
-            server = HttpServer(door, lines=door.lines)
+            server = HttpServer(door, lines=door.lines, spools=door.spools)
+            self.app.in_flight = lambda: server.in_flight
             addresses = await server.start("127.0.0.1", 0)
             self.port = addresses[0][1]
             self._ready.set()

@@ -1,5 +1,6 @@
 """`pointsman` as a process of its own: started, listened to, signalled, never left behind."""
 
+import contextlib
 import os
 import re
 import signal
@@ -120,7 +121,9 @@ def children(pid: int) -> list[int]:
     """The processes that this one started and that still run (Linux)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += map(int, task.read_text().split())
+        # A thread may end between being listed and being read: it has no children any more.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, task.read_text().split())
     return found
 
 

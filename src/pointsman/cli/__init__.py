@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from pointsman import __version__
+from pointsman.cli.interrupting import interruptible
 from pointsman.cli.output import report_error
 from pointsman.domain.errors import PointsmanError
 
@@ -30,12 +31,25 @@ _COMMANDS = {
     "serve": ("serve", "Serve the OpenAI-compatible endpoint."),
     "ask": ("ask", "Ask a running gateway."),
     "report": ("report", "Accepted rate and cost per accepted output."),
+    "drift": ("drift", "What has changed, since when, and what else did."),
     "trace": ("trace", "What happened in one request."),
     "feedback": ("feedback", "Tell what became of an answer."),
     "config": ("config", "The configuration, resolved."),
     "import": ("importing", "Turn another gateway's configuration into one of ours."),
+    "keys": ("keys", "Virtual keys of clients: make, rotate, take back."),
+    "budgets": ("budgets", "How the budgets of keys, teams and tenants stand."),
     "portfolio": ("portfolio", "Deployments, prices and how they did."),
+    "route": ("route", "Routers: learned from outcomes, used on prompts, scored."),
+    "eval": ("eval", "Suites of cases: run, list, show, hold against a gate."),
+    "policy": ("policy", "Rules on what may be said, and the detectors they ask."),
+    "evidence": ("evidence", "What documents, tables, images and logs say, and where."),
+    "suite": ("suite", "Suites of cases; cases from traffic, de-identified."),
+    "judge": ("judge", "Models as judges: their cards against people."),
+    "label": ("label", "Label traffic: draw, look, agree; what corrects a judge."),
+    "held": ("held", "Answers that wait for people: read, approve, edit, reject."),
+    "stats": ("stats", "Statistics on files of your own: rates, costs, drift, slices."),
     "journal": ("journal", "The record of everything: verify, keep, erase, back up."),
+    "audit": ("audit", "Proof that the journal is what it was: checkpoints, receipts."),
 }
 
 
@@ -48,7 +62,8 @@ class _Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"pointsman.cli.{_COMMANDS[cmd_name][0]}")
+        with interruptible():
+            module = importlib.import_module(f"pointsman.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
 
@@ -90,8 +105,7 @@ def _exit_code(args: Sequence[str] | None) -> int:
         code = cli.main(args=list(args) if args is not None else None, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
+        return interrupted()
     except click.ClickException as error:
         error.show()
         return 2
@@ -101,6 +115,18 @@ def _exit_code(args: Sequence[str] | None) -> int:
     except OSError as error:
         report_error(_of_the_system(error))
         return 1
+
+
+def interrupted() -> int:
+    """Tell of it; the exit code.
+
+    CPython takes a KeyboardInterrupt that passed through an `exec` of text for one that nobody
+    caught, and kills itself at the exit: dataclasses are made in such. The next `exec` that ends
+    well takes that back.
+    """
+    exec("")  # noqa: S102
+    click.echo("interrupted", err=True)
+    return 130
 
 
 def _of_the_system(error: OSError) -> PointsmanError:

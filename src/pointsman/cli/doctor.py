@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from pointsman.app import hub, placed
 from pointsman.backends.embedded_engine import EmbeddedEngine
+from pointsman.backends.embedded_making import hub, placed
 from pointsman.cli.measuring import bound, machine_lines
 from pointsman.cli.output import (
     config_option,

@@ -30,7 +30,7 @@ _IMPORT = """Record the outcomes of a CSV file with headings, or of one JSON obj
 \b
 Examples:
   pointsman feedback import outcomes.csv
-  pointsman feedback import outcomes.jsonl --json
+  pointsman feedback import outcomes.jsonl --dry-run --json
 
 Columns: trace (or id), kind, and where they are known value, key, at_us. Good rows are recorded;
 the others are named by their line, and the exit code is then 4.
@@ -67,24 +67,28 @@ def add(
 @command.command("import", help=_IMPORT)
 @config_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check every row, and record none.")
 @json_option
-def import_file(config_path: Path, file: Path, as_json: bool) -> None:
+def import_file(config_path: Path, file: Path, dry_run: bool, as_json: bool) -> None:
     """Many outcomes."""
     lines = _read(file)
     good = [line for line in lines if line.row is not None]
-    progress = Progress(len(good), "recording")
+    progress = Progress(len(good), "checking" if dry_run else "recording")
     done, unfit = open_workspace(config_path).add_feedback(
         [line.row for line in good if line.row is not None],
         source="import",
         progress=progress.update,
+        dry_run=dry_run,
     )
     refused = [(line.number, line.why) for line in lines if line.row is None]
     refused += [(good[item.row - 1].number, item.why) for item in unfit]
-    progress.close(f"· {done} recorded, {len(refused)} refused")
+    done_word = "would be recorded" if dry_run else "recorded"
+    progress.close(f"· {done} {done_word}, {len(refused)} refused")
     if as_json:
         put_json(
             {
-                "recorded": done,
+                "recorded": 0 if dry_run else done,
+                **({"would_record": done} if dry_run else {}),
                 "refused": [{"line": line, "why": why} for line, why in sorted(refused)],
             }
         )
@@ -93,8 +97,9 @@ def import_file(config_path: Path, file: Path, as_json: bool) -> None:
     if len(refused) > _NAMED:
         note(f"and {len(refused) - _NAMED} more; --json lists them all")
     if refused:
+        how = "cannot be" if dry_run else "were not"
         raise CheckFailed(
-            f"{len(refused)} of {len(lines)} rows were not recorded",
+            f"{len(refused)} of {len(lines)} rows {how} recorded",
             next="correct them and import the file again: a row with a key counts once",
         )
 

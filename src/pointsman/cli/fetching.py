@@ -3,21 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from pointsman.backends.http_pool import HttpPool, Origin, WireError
-from pointsman.discovery.answers import MOST_BYTES, Answer, Fetch, NoAnswer
+from pointsman.backends.http_pool import HttpPool, Origin, Way, WireError
+from pointsman.backends.http_tls import TlsContexts
+from pointsman.discovery.answers import MOST_BYTES, Answer, NoAnswer
+
+
+class WayFetch(Protocol):
+    """A `Fetch` that may be told the way to take."""
+
+    async def __call__(
+        self, url: str, *, key: str | None = None, way: Way | None = None
+    ) -> Answer: ...
 
 
 @asynccontextmanager
-async def fetching(*, connect_s: float, total_s: float) -> AsyncIterator[Fetch]:
+async def fetching(
+    *, connect_s: float, total_s: float, contexts: TlsContexts | None = None
+) -> AsyncIterator[WayFetch]:
     """A `Fetch` whose every call ends within `total_s`; its connections close with the block."""
-    pool = HttpPool(max_idle_per_origin=8)
+    pool = HttpPool(max_idle_per_origin=8, contexts=contexts)
 
-    async def fetch(url: str, *, key: str | None = None) -> Answer:
+    async def fetch(url: str, *, key: str | None = None, way: Way | None = None) -> Answer:
         try:
             async with asyncio.timeout(total_s):
-                return await _get(pool, url, key, connect_s, total_s)
+                return await _get(pool, url, key, way, connect_s, total_s)
         except TimeoutError:
             raise NoAnswer(f"no answer within {total_s:g} s") from None
         except WireError as error:
@@ -32,14 +44,14 @@ async def fetching(*, connect_s: float, total_s: float) -> AsyncIterator[Fetch]:
 
 
 async def _get(
-    pool: HttpPool, url: str, key: str | None, connect_s: float, total_s: float
+    pool: HttpPool, url: str, key: str | None, way: Way | None, connect_s: float, total_s: float
 ) -> Answer:
     parts = urlsplit(url)
     headers = [(b"accept", b"application/json"), (b"user-agent", b"pointsman")]
     if key:
         headers.append((b"authorization", b"Bearer " + key.encode("ascii")))
     response = await pool.request(
-        Origin.parse(f"{parts.scheme}://{parts.netloc}"),
+        Origin.parse(f"{parts.scheme}://{parts.netloc}", way),
         b"GET",
         parts.path or "/",
         headers,

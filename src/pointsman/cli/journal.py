@@ -35,8 +35,8 @@ _SEAL = """Turn closed segments into Parquet, and erase bodies that are past the
 
 \b
 Examples:
-  pointsman journal seal
-  pointsman journal seal -c portfolio.yaml --json
+  pointsman journal seal --dry-run
+  pointsman journal seal --yes -c portfolio.yaml --json
 
 May run beside a gateway; what is still being written stays as it is. Erased is erased.
 """
@@ -44,7 +44,7 @@ _COMPACT = """Make one of small sealed files, day by day. The keeper does this w
 
 \b
 Examples:
-  pointsman journal compact
+  pointsman journal compact --dry-run
   pointsman journal compact --json
 """
 _STATUS = """What there is of segments, sealed files, bodies and sums, and how keeping them goes.
@@ -112,10 +112,24 @@ def verify_journal(config_path: Path, as_json: bool) -> None:
 
 @command.command("seal", help=_SEAL)
 @config_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be sealed and erased.")
+@click.option("--yes", is_flag=True, help="Do not ask before bodies are erased.")
 @json_option
-def seal_journal(config_path: Path, as_json: bool) -> None:
+def seal_journal(config_path: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Make it small."""
     workspace = open_workspace(config_path)
+    plan = workspace.plan_seal()
+    if dry_run:
+        if as_json:
+            print_json(plan)
+        else:
+            click.echo(
+                f"would seal {plan.segments} segments ({_size(plan.raw_bytes)}) and erase "
+                f"{plan.due_bodies} bodies ({_size(plan.due_bytes)}) past their retention"
+            )
+        return
+    if plan.due_bodies:
+        _agreed(f"{plan.due_bodies} bodies ({_size(plan.due_bytes)}) past their retention", yes)
     report = workspace.seal()
     erased = workspace.expire()
     if as_json:
@@ -130,9 +144,17 @@ def seal_journal(config_path: Path, as_json: bool) -> None:
 
 @command.command("compact", help=_COMPACT)
 @config_option
+@click.option("--dry-run", is_flag=True, help="Only say which files would become fewer.")
 @json_option
-def compact_journal(config_path: Path, as_json: bool) -> None:
+def compact_journal(config_path: Path, dry_run: bool, as_json: bool) -> None:
     """Fewer files."""
+    if dry_run:
+        plan = open_workspace(config_path).plan_compact()
+        if as_json:
+            print_json(plan)
+        else:
+            click.echo(f"{plan.files} files ({_size(plan.raw_bytes)}) would become {plan.into}")
+        return
     fewer = open_workspace(config_path).compact()
     if as_json:
         print_json({"files_fewer": fewer})
@@ -218,10 +240,7 @@ def erase(
     who = f"a person of {tenant}" if subject else f"{trace}"
     if not dry_run:
         what = f"{report.bodies} bodies ({_size(report.bytes)}) of {who}"
-        if not yes and not sys.stdin.isatty():
-            raise UsageError(f"this erases {what} for good", next="add --yes, or --dry-run to look")
-        if not yes:
-            click.confirm(f"erase {what} for good?", abort=True, err=True)
+        _agreed(what, yes)
         report = (
             eraser.erase_subject(tenant, subject) if subject else eraser.erase_trace(trace or "")
         )
@@ -236,6 +255,14 @@ def erase(
             why="the pack is damaged; what lies behind the damage is not found",
             next="remove that pack: its bodies then read as erased",
         )
+
+
+def _agreed(what: str, yes: bool) -> None:
+    """Ask on a terminal. Raises: UsageError where nobody can be asked and --yes is not there."""
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(f"this erases {what} for good", next="add --yes, or --dry-run to look")
+    if not yes:
+        click.confirm(f"erase {what} for good?", abort=True, err=True)
 
 
 def _size(count: int) -> str:

@@ -3,8 +3,9 @@
 import os
 import shutil
 import sys
+import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pointsman.domain.task import Configuration
 
 DEFAULT_CONFIG = "pointsman.yaml"
+_UNBOUNDED = 1 << 16  # columns
+_LEAST_CELL = 12  # characters that a cut leaves of a cell
 
 config_option = click.option(
     "--config",
@@ -46,7 +49,7 @@ def load_config_placed(path: Path) -> "Loaded":
         raise ConfigurationError(
             f"there is no {path}",
             why="a configuration names the deployments to ask",
-            next="`pointsman init` writes one for what runs here; `pointsman demo` needs none",
+            next="-c FILE names another; `pointsman init` writes one for what runs here",
         )
     return load_placed(path, env=os.environ)
 
@@ -70,13 +73,18 @@ def print_lines(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def width() -> int:
-    """Columns to write for; 100 where nobody looks."""
-    return shutil.get_terminal_size((100, 24)).columns
+    """Columns to write for: those of the terminal, or COLUMNS; no bound in a pipe or file."""
+    return shutil.get_terminal_size((_UNBOUNDED, 24)).columns
 
 
 def note(text: str) -> None:
     """A remark for people, on stderr."""
     click.echo(text, err=True)
+
+
+def several(count: int, noun: str) -> str:
+    """A number and what is counted: `1 prompt`, `2 prompts`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def report_error(error: PointsmanError) -> None:
@@ -108,6 +116,48 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for row in cells
     ]
     return "\n".join(lines)
+
+
+def fitted(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, elastic: Sequence[int] = ()
+) -> str:
+    """The table within `width()`: cells of the elastic columns are cut, the last of these first;
+    where that is not enough, a line per cell. No line is broken within a column."""
+    from pointsman.analytics.tables import Table, fitting
+
+    cells = [list(map(str, row)) for row in rows]
+    longest = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
+    over = sum(longest) + 2 * (len(headings) - 1) - width()
+    for column in reversed(elastic):
+        least = max(len(headings[column]), _LEAST_CELL)
+        size = max(least, longest[column] - max(0, over))
+        over -= max(0, longest[column] - size)
+        for row in cells:
+            row[column] = cut(row[column], size)
+    if over > 0:  # no cut would do: then all of each cell, on a line of its own
+        cells = [list(map(str, row)) for row in rows]
+    return "\n".join(fitting(Table(tuple(headings), tuple(map(tuple, cells))), width=width()))
+
+
+def cut(text: str, size: int) -> str:
+    """The text in at most `size` characters, `…` for what was taken out of its middle."""
+    if len(text) <= size:
+        return text
+    end = (size - 1) // 2
+    return f"{text[: size - 1 - end]}…{text[len(text) - end :]}"
+
+
+def folded(lines: Iterable[str], *, hang: int) -> list[str]:
+    """The lines within `width()`, broken between words; what goes on is indented by `hang`."""
+    wrapper = textwrap.TextWrapper(
+        width=max(width(), hang + 20),
+        subsequent_indent=" " * hang,
+        expand_tabs=False,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [part for line in lines for part in wrapper.wrap(line) or [""]]
 
 
 def since_us(hours: float | None) -> int:

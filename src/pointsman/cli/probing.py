@@ -5,17 +5,22 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from pointsman.app import hub, placed
+from pointsman.backends.dialects import ENGINES
 from pointsman.backends.embedded_engine import require_extra
+from pointsman.backends.embedded_making import hub, placed
+from pointsman.backends.engine_load import read_load
+from pointsman.backends.http_tls import TlsContexts
+from pointsman.backends.http_ways import Ways
 from pointsman.backends.model_files import parse_hub_name, shipped_path
 from pointsman.cli.fetching import fetching
 from pointsman.cli.output import Progress
-from pointsman.discovery.reaching import Reached, reach_all
+from pointsman.discovery.reaching import Reached, Told, reach_all
 from pointsman.domain.errors import PointsmanError
-from pointsman.domain.portfolio import Deployment
+from pointsman.domain.portfolio import Deployment, Engine
 from pointsman.domain.task import Configuration
 
 CONNECT_S = 5.0
@@ -29,7 +34,7 @@ def probe(config: Configuration) -> list[Reached]:
     embedded = [each for each in config.deployments.values() if each.embedded]
     progress = _LateProgress(len(config.deployments), "probing")
     try:
-        found = asyncio.run(_over_http(list(config.deployments.values()), progress.step))
+        found = asyncio.run(_over_http(config, progress.step))
         for each in embedded:
             found.append(model_file(placed(config, each)))
             progress.step()
@@ -66,9 +71,45 @@ class _LateProgress:
             pause = 0.25
 
 
-async def _over_http(deployments: Sequence[Deployment], done: Callable[[], None]) -> list[Reached]:
-    async with fetching(connect_s=CONNECT_S, total_s=TOTAL_S) as fetch:
-        return await reach_all(deployments, lambda _: fetch, clock=time.monotonic, done=done)
+async def _over_http(config: Configuration, done: Callable[[], None]) -> list[Reached]:
+    """By the way that serving takes: a deployment's own TLS and proxy, or the environment's."""
+    deployments = list(config.deployments.values())
+    ways, contexts = Ways(os.environ, config.placed), TlsContexts()
+    wrong = [found for each in deployments if (found := _unusable(each, ways, contexts))]
+    barred = {each.deployment for each in wrong}
+    for _ in wrong:
+        done()
+    async with fetching(connect_s=CONNECT_S, total_s=TOTAL_S, contexts=contexts) as fetch:
+        return wrong + await reach_all(
+            [each for each in deployments if each.name not in barred],
+            lambda each: partial(fetch, way=ways.to(each)),
+            clock=time.monotonic,
+            done=done,
+            load_of=_load_of,
+        )
+
+
+def _load_of(engine: Engine) -> Callable[[bytes], Told] | None:
+    """What reads the load of an engine."""
+    names = ENGINES[engine].load
+    if names is None:
+        return None
+
+    def read(text: bytes) -> Told:
+        load = read_load(names, text)
+        return Told(load.running, load.waiting)
+
+    return read
+
+
+def _unusable(deployment: Deployment, ways: Ways, contexts: TlsContexts) -> Reached | None:
+    """Why a deployment's certificate or proxy cannot be used, if it cannot."""
+    try:
+        ways.check(deployment, contexts)
+    except PointsmanError as error:
+        said = f"{error.what}: {error.why}" if error.why else error.what
+        return Reached(deployment=deployment.name, state="wrong", said=said, next=error.next)
+    return None
 
 
 def model_file(deployment: Deployment) -> Reached:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from pointsman.cli.interrupting import interruptible
 from pointsman.cli.output import config_option, load_config, note
 from pointsman.domain.task import Configuration
 
@@ -18,6 +19,7 @@ What is being answered then may finish; a second signal stops at once.
 Examples:
   pointsman serve
   pointsman serve -c portfolio.yaml --port 4200
+  pointsman serve --workers 4
 """
 
 
@@ -25,15 +27,22 @@ Examples:
 @config_option
 @click.option("--host", help="Listen here instead of server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of server.port.")
+@click.option("--workers", type=click.IntRange(1, 64),
+              help="Processes that answer, instead of server.workers.")  # fmt: skip
 @click.option("--log-level", default="warning", show_default=True,
               type=click.Choice(["debug", "info", "warning", "error"]))  # fmt: skip
-def command(config_path: Path, host: str | None, port: int | None, log_level: str) -> None:
+def command(
+    config_path: Path, host: str | None, port: int | None, workers: int | None, log_level: str
+) -> None:
     """Addresses and the end of it to stderr; nothing to stdout."""
-    from pointsman.gateway.listening import shown
-    from pointsman.gateway.serving import DRAIN_S, run
+    with interruptible():
+        from pointsman.gateway.listening import shown
+        from pointsman.telemetry.logs import announce, configure
+        from pointsman.workers.running import run
+        from pointsman.workers.supervisor import GRACE_S
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    given = {"host": host, "port": port}
+    configure("text", level=logging.getLevelNamesMapping()[log_level.upper()])
+    given = {"host": host, "port": port, "workers": workers}
     changes = {name: value for name, value in given.items() if value is not None}
 
     def load() -> Configuration:
@@ -41,16 +50,23 @@ def command(config_path: Path, host: str | None, port: int | None, log_level: st
         server = msgspec.structs.replace(config.server, **changes)
         return msgspec.structs.replace(config, server=server)
 
-    config = load()
+    with interruptible():
+        config = load()
+    configure(config.server.logs)
+    tell = announce if config.server.logs == "json" else note
 
     def ready(addresses: Sequence[tuple[str, int]]) -> None:
         for address in addresses:
             where = shown(*address, secure=config.server.tls is not None)
-            note(f"serving on {where} · configuration {config.digest}")
-        note(f"asks: {', '.join(['auto', *config.aliases, *(f'task:{t}' for t in config.tasks)])}")
-        note(f"journal: {config.journal_path} · stop with Ctrl-C")
+            tell(f"serving on {where} · configuration {config.digest}")
+        tell(f"asks: {', '.join(['auto', *config.aliases, *(f'task:{t}' for t in config.tasks)])}")
+        admin = config.server.admin
+        if admin is not None and admin.port:
+            where = shown(admin.host, admin.port, secure=False).removesuffix("/v1")
+            tell(f"admin: {where}/admin/workers")
+        tell(f"journal: {config.journal_path} · stop with Ctrl-C")
 
     def stopping() -> None:
-        note(f"stopping: answers on their way have {DRAIN_S:.0f} s; the same again stops at once")
+        tell(f"stopping: answers on their way have {GRACE_S:.0f} s; the same again stops at once")
 
     run(config, ready=ready, stopping=stopping, load=load)

@@ -54,7 +54,11 @@ def require_extra() -> None:
 
 
 def ask_all(
-    url: str, cases: Sequence[Case], *, progress: Callable[[int], None]
+    url: str,
+    cases: Sequence[Case],
+    *,
+    ways: Sequence[Way] = WAYS,
+    progress: Callable[[int], None],
 ) -> Generator[Result, None, None]:
     """Every case by every way; every second case streamed. Order does not matter to the results.
 
@@ -63,7 +67,7 @@ def ask_all(
     from openai import OpenAI
 
     openai = OpenAI(base_url=url, api_key="unused-on-this-machine", timeout=120, max_retries=0)
-    jobs = [(case, way, i % 2 == 1) for i, case in enumerate(cases) for way in WAYS]
+    jobs = [(case, way, i % 2 == 1) for i, case in enumerate(cases) for way in ways]
     asking = _Asking(openai, iter(jobs))
     try:
         asking.start()

@@ -1,10 +1,13 @@
 """The last page of the demonstration as text: what was accepted, at what cost, against large."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from pointsman.analytics.compare import ArmResult, Comparison
 from pointsman.analytics.formats import NOTHING, change, points, usd
 from pointsman.analytics.tables import Table, filled, fitting
+from pointsman.demo.result import TaskResult
 from pointsman.stats.estimate import Estimate
 
 _MILLION = 1e6  # one answer of these models costs less than a ten-millionth of a dollar
@@ -16,7 +19,7 @@ _WHAT = {
 }
 
 
-def page(comparison: Comparison, *, width: int) -> str:
+def page(comparison: Comparison, tasks: Sequence[TaskResult] = (), *, width: int) -> str:
     """The comparison for a person, at most `width` columns where they are 80 or more."""
     words = [
         f"{comparison.cases} cases, each asked all four ways",
@@ -33,7 +36,11 @@ def page(comparison: Comparison, *, width: int) -> str:
         tuple(_difference(arm) for arm in others),
     )
     lines = [*filled(words, width=width), "", *fitting(ways, width=width), ""]
-    lines += [*fitting(differences, width=width), "", *_headline(comparison, width), ""]
+    lines += [*fitting(differences, width=width), ""]
+    if tasks:
+        heads = ("the portfolio", "without large", "accepted", "$ per million acc.", "vs large")
+        lines += [*fitting(Table(heads, tuple(map(_task, tasks))), width=width), ""]
+    lines += [*_headline(comparison, width), ""]
     lines += [f"{arm.arm:<9}  {_WHAT[arm.arm]}" for arm in comparison.arms if arm.arm in _WHAT]
     return "\n".join(lines) + "\n"
 
@@ -57,6 +64,16 @@ def _way(arm: ArmResult) -> tuple[str, ...]:
         _share(arm.accepted),
         _dollars(arm.cost_per_accepted_usd),
         NOTHING if not arm.escalated.value else f"{100 * arm.escalated.value:.0f} %",
+    )
+
+
+def _task(each: TaskResult) -> tuple[str, ...]:
+    return (
+        each.task,
+        NOTHING if each.small.value is None else f"{100 * each.small.value:.0f} %",
+        _share(each.accepted),
+        _dollars(each.cost_per_accepted_usd),
+        NOTHING if each.ratio is None else change(each.ratio).partition(" [")[0],
     )
 
 

@@ -54,6 +54,15 @@ def configuration(*, path: str, journal: str, known: Mapping[str, Any] | None = 
                 "steps": [_SMALL, _LARGE],
             },
             "cascade": {"steps": [_SMALL, _LARGE]},
+            "learned": {
+                "steps": [_SMALL, _SPECIALIST, _LARGE],
+                "objective": {"value_usd": 0.000001},  # about five calls of the large model
+                "learn": {
+                    "explore": {"share": 0.3},
+                    "session": {"enabled": False},
+                    "least_outcomes": 10,
+                },
+            },
         },
         "aliases": {"gpt-4o-mini": "task:ticket"},
         "default": "task:ticket",

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,19 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float | None = None
     context: int | None = None
     nearest: str | None = None  # the listed name closest to the one in the file
+    running: int | None = None  # requests that the engine says it is answering
+    waiting: int | None = None  # and those in its queue
+
+
+class Told(NamedTuple):
+    """The load that an engine told."""
+
+    running: int | None
+    waiting: int | None
+
+
+# What an engine's /metrics says of its load; None for an engine that has no such page.
+LoadOf = Callable[[Engine], Callable[[bytes], Told] | None]
 
 
 async def reach_all(
@@ -39,17 +52,22 @@ async def reach_all(
     *,
     clock: Callable[[], float],
     done: Callable[[], None] = lambda: None,
+    load_of: LoadOf = lambda engine: None,
 ) -> list[Reached]:
     """Every deployment that has an address, a few at a time, in their order.
 
     Args: fetch_for gives what reaches one of them; clock gives monotonic seconds; done is called
-        after each.
+        after each; load_of gives what reads an engine's load.
     """
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(deployment: Deployment) -> Reached:
         async with places:
-            reached = await reach(deployment, fetch_for(deployment), clock=clock)
+            fetch = fetch_for(deployment)
+            reached = await reach(deployment, fetch, clock=clock)
+            read = load_of(deployment.engine)
+            if read is not None and reached.state in ("ok", "remark"):
+                reached = await _loaded(reached, deployment, fetch, read)
         done()
         return reached
 
@@ -69,6 +87,21 @@ async def reach(deployment: Deployment, fetch: Fetch, *, clock: Callable[[], flo
             next=f"start the engine at {deployment.base_url}, or correct base_url",
         )
     return judge(deployment, answer, latency_ms=round((clock() - started) * 1000, 1))
+
+
+async def _loaded(
+    reached: Reached, deployment: Deployment, fetch: Fetch, read: Callable[[bytes], Told]
+) -> Reached:
+    """With the load of its engine, where that is told: not every engine was started to."""
+    base = (deployment.base_url or "").removesuffix("/v1")
+    try:
+        answer = await fetch(f"{base}/metrics", key=deployment.api_key)
+    except NoAnswer:
+        return reached
+    if answer.status != 200:
+        return reached
+    running, waiting = read(answer.body)
+    return msgspec.structs.replace(reached, running=running, waiting=waiting)
 
 
 def judge(deployment: Deployment, answer: Answer, *, latency_ms: float) -> Reached:

@@ -20,13 +20,14 @@ from pointsman.importing.values import (
 
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+(/[^\s?#@]*)?", re.ASCII)
 _CLIENTS = "the client's to say: requests are forwarded as they come"
+_RETRIES = "other steps come first, then two retries; see `retries` of the deployment"
 _PARAMS: dict[str, tuple[Fate, str]] = {
     "rpm": ("none", "no limit by requests per minute yet; limits.concurrency bounds them at once"),
     "tpm": ("none", "no limit by tokens per minute yet"),
     "weight": ("none", "replicas are not weighted: they are tried in order"),
     "order": ("none", "replicas are tried in the order of the file"),
-    "max_retries": ("approximated", "each deployment is tried once, then the fallbacks"),
-    "num_retries": ("approximated", "each deployment is tried once, then the fallbacks"),
+    "max_retries": ("approximated", _RETRIES),
+    "num_retries": ("approximated", _RETRIES),
     "drop_params": ("none", "fields that are not known are forwarded untouched"),
     "additional_drop_params": ("none", "fields that are not known are forwarded untouched"),
     "extra_headers": ("none", "no headers of one's own towards an engine"),

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from pointsman.domain.messages import ChatRequest, Message
+from pointsman.domain.messages import Message, ModelRequest
 from pointsman.domain.task import PromptVersion
 
 _SYSTEM_ROLES = ("system", "developer")
 
 
-def render(request: ChatRequest, prompt: PromptVersion) -> ChatRequest:
+def render(request: ModelRequest, prompt: PromptVersion) -> ModelRequest:
     """The request with the prompt's text as, or at the head of, its system message.
 
     Engines' templates (Qwen's among them) take one system message at the start only, so a

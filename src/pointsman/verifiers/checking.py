@@ -12,13 +12,19 @@ from pointsman.domain.verdict import CheckResult
 from pointsman.verifiers.answer import Answer, Found, Unjudged
 from pointsman.verifiers.fields import compile_fields
 from pointsman.verifiers.plain import compile_expression_check, compile_number, compile_regex
-from pointsman.verifiers.schema import compile_schema
 
 Look = Callable[[Answer], None]  # returns: clear. Raises: Found or Unjudged.
 
+
+def _compile_schema(spec: Any) -> Look:
+    from pointsman.verifiers.schema import compile_schema  # 7 MB that few configurations need
+
+    return compile_schema(spec)
+
+
 KINDS: Mapping[str, Callable[[Any], Look]] = MappingProxyType(
     {
-        "json_schema": compile_schema,
+        "json_schema": _compile_schema,
         "regex": compile_regex,
         "number": compile_number,
         "fields": compile_fields,

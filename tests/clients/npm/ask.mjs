@@ -148,6 +148,38 @@ const cases = {
     return { content, error };
   },
 
+  async response() {
+    const answer = await client.responses.create({ model, input: "response" });
+    return { text: answer.output_text, status: answer.status, usage: answer.usage };
+  },
+
+  async streamedResponse() {
+    const stream = await client.responses.create({ model, input: "stream", stream: true });
+    let text = "";
+    let last = null;
+    for await (const event of stream) {
+      if (event.type === "response.output_text.delta") text += event.delta;
+      last = event.type;
+    }
+    return { text, last };
+  },
+
+  async completion() {
+    const answer = await client.completions.create({ model, prompt: "go on" });
+    return answer.choices[0].text;
+  },
+
+  async embedding() {
+    const answer = await client.embeddings.create({ model: "vectors", input: "a" });
+    return answer.data[0].embedding;
+  },
+
+  async models() {
+    const names = [];
+    for await (const each of client.models.list()) names.push(each.id);
+    return names;
+  },
+
   timeout: () =>
     failure(() => client.chat.completions.create(about("timeout"), { timeout: 300 })),
 };
