@@ -44,7 +44,7 @@ async def asked(url: str, **changes) -> bool:
 )
 def test_any_answer_but_of_trouble_says_that_somebody_is_there(script, alive):
     async def main():
-        async with ScriptedUpstream(script) as upstream:
+        async with ScriptedUpstream(default=script) as upstream:
             assert await asked(upstream.base_url) is alive
 
     asyncio.run(main())
@@ -68,7 +68,7 @@ def test_where_nobody_listens_nobody_is():
 )
 def test_each_engine_is_asked_by_its_own_way(engine, path, target):
     async def main():
-        async with ScriptedUpstream(status_answer(200, b"{}")) as upstream:
+        async with ScriptedUpstream(default=status_answer(200, b"{}")) as upstream:
             url = upstream.base_url.replace("/v1", "/a/v1")
             assert await asked(url, engine=engine, probe=ProbeRules(path=path))
             [request] = upstream.requests

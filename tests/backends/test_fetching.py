@@ -54,7 +54,7 @@ def url(server, path="/a.png", host="pictures.test"):
 
 
 def test_a_picture_is_what_it_begins_with(server):
-    server.then(serves(PNG))
+    server.then_read(serves(PNG))
     found = fetch(url(server))
     assert (found.kind, found.data) == ("image/png", PNG)
     asked = server.requests[-1]
@@ -63,31 +63,31 @@ def test_a_picture_is_what_it_begins_with(server):
 
 
 def test_redirects_are_followed_and_each_is_checked(server):
-    server.then(moved("/b.png"), serves(PNG))
+    server.then_read(moved("/b.png"), serves(PNG))
     assert fetch(url(server)).kind == "image/png"
-    server.then(moved("http://169.254.169.254/latest/meta-data"))
+    server.then_read(moved("http://169.254.169.254/latest/meta-data"))
     refused("media.hosts", url(server))
-    server.then(*[moved("/again")] * 4)
+    server.then_read(*[moved("/again")] * 4)
     refused("more than 3 times", url(server))
-    server.then(moved("file:///etc/passwd"))
+    server.then_read(moved("file:///etc/passwd"))
     refused("only https and http", url(server))
 
 
 def test_the_name_that_means_this_network_is_refused_before_a_byte_is_sent(server):
-    server.then(serves(PNG))
+    server.then_read(serves(PNG))
     refused("not a public one", url(server), public=True)
     assert not server.requests
 
 
 def test_every_bound_holds(server):
-    server.then(serves(PNG * 100))
+    server.then_read(serves(PNG * 100))
     refused("over 1000 bytes", url(server), left=1000)
-    server.then(silence())
+    server.then_read(silence())
     refused("it took over 0.3 s", url(server), MediaSettings(
         plain_http=True, hosts=("pictures.test",), timeout_s=0.3))  # fmt: skip
-    server.then(status_answer(404))
+    server.then_read(status_answer(404))
     refused("answered 404", url(server))
-    server.then(serves(b"<html>not a picture</html>"))
+    server.then_read(serves(b"<html>not a picture</html>"))
     refused("no picture", url(server))
 
 

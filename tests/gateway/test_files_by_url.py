@@ -53,7 +53,9 @@ def ask(gateway, url, path="/chat/completions", **changes):
 def test_the_engine_gets_the_data_and_no_url(engine, pictures, tmp_path, monkeypatch, path):
     monkeypatch.setattr(fetching, "is_public", lambda _: True)
     engine.then(chat_answer("a dot"))
-    pictures.then(raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(GIF) + GIF))
+    pictures.then_read(
+        raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(GIF) + GIF)
+    )
     with running(engine, tmp_path, plain_http=True, hosts=("127.0.0.1",)) as gateway:
         status, _ = ask(gateway, f"http://127.0.0.1:{pictures.port}/a.gif", path)
     assert status == 200

@@ -23,10 +23,10 @@ def logged(form, role=None):
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     root.handlers[:] = []  # pytest's own
-    with contextlib.redirect_stderr(said):
-        configure(form, role=role, level=logging.INFO)
+    configure(form, role=role, level=logging.INFO)
     try:
-        yield lines
+        with contextlib.redirect_stderr(said):  # the stream of the moment, not of before
+            yield lines
     finally:
         root.handlers[:] = before
         root.setLevel(level)
@@ -124,3 +124,15 @@ def test_a_request_is_one_line_of_names_and_numbers():
     assert (line["status"], line["deployment"], line["overhead_us"]) == ("delivered", "small", 700)
     assert line["attempts"] == ["small: answered"]
     assert PROMPT not in lines[0]
+
+
+def test_a_line_goes_to_the_stderr_of_its_moment():
+    then, now = io.StringIO(), io.StringIO()
+    with logged("text"):
+        with contextlib.redirect_stderr(then):
+            configure("text")
+        then.close()
+        with contextlib.redirect_stderr(now):
+            logging.getLogger("pointsman.x").warning("still here")
+    assert "still here" in now.getvalue()
+    assert "Traceback" not in now.getvalue()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import msgspec
 
@@ -32,7 +32,7 @@ def configure(form: Form, *, role: str | None = None, level: int | None = None) 
 
     Args: role is what this process is among several; level: as it is, unless given.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStderr(sys.stderr)
     handler.setFormatter(_JsonLines(role) if form == "json" else _TextLines(role))
     root = logging.getLogger()
     for before in [each for each in root.handlers if isinstance(each.formatter, _Lines)]:
@@ -73,6 +73,14 @@ def log_request(logger: logging.Logger, admission: Admission, end: End) -> None:
         "%s %s %s in %d ms", admission.trace, end.status, shown or "by none", end.total_ms,
         extra={FIELDS: fields},
     )  # fmt: skip
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """To what stderr is when a line is written, not what it was when this was configured."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr  # a handler emits under its own lock
+        super().emit(record)
 
 
 class _Lines(logging.Formatter):

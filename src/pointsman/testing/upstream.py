@@ -31,6 +31,7 @@ class ScriptedUpstream:
 
     def __init__(self, *scripts: Script, default: Script | None = None) -> None:
         self.scripts: deque[Script] = deque(scripts)
+        self.read_scripts: deque[Script] = deque()  # of GETs
         self.default: Script = default or chat_answer()
         self.requests: list[Received] = []
         self.connections = 0  # accepted so far
@@ -53,6 +54,11 @@ class ScriptedUpstream:
     def then(self, *scripts: Script) -> Self:
         """More scripts, after those that wait."""
         self.scripts.extend(scripts)
+        return self
+
+    def then_read(self, *scripts: Script) -> Self:
+        """What the next GETs are answered: a probe takes no script that an answer waits for."""
+        self.read_scripts.extend(scripts)
         return self
 
     async def request(self, number: int = 1, *, timeout_s: float = 20.0) -> Received:
@@ -148,7 +154,8 @@ class ScriptedUpstream:
                 received.number = len(self.requests) + 1
                 self.requests.append(received)
                 self._arrival(received.number).set()
-                script = self.scripts.popleft() if self.scripts else self.default
+                waiting = self.read_scripts if received.method == "GET" else self.scripts
+                script = waiting.popleft() if waiting else self.default
                 if not await connection.play(script(received), received):
                     break
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
